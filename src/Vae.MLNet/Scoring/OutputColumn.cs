@@ -1,0 +1,33 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Vae.MLNet.Scoring;
+
+/// <summary>A column that a fitted transform produces: a vector of <see cref="Size"/> numbers, or a single number.</summary>
+internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false, IReadOnlyList<string>? SlotNames = null)
+{
+    /// <summary>
+    /// Vector&lt;Single, 1, Size&gt; for vectors: what ML.NET's OnnxTransformer declares for an [N, Size] tensor, so that the type is the same
+    /// before saving and after loading.
+    /// </summary>
+    public DataViewType Type => IsScalar ? NumberDataViewType.Single : new VectorDataViewType(NumberDataViewType.Single, 1, Size);
+
+    public DataViewSchema.Annotations Annotations
+    {
+        get
+        {
+            if (SlotNames is not { } names)
+                return DataViewSchema.Annotations.Empty;
+            var builder = new DataViewSchema.Annotations.Builder();
+            ValueGetter<VBuffer<ReadOnlyMemory<char>>> getter = (ref VBuffer<ReadOnlyMemory<char>> slots) =>
+            {
+                var editor = VBufferEditor.Create(ref slots, names.Count);
+                for (int i = 0; i < names.Count; i++)
+                    editor.Values[i] = names[i].AsMemory();
+                slots = editor.Commit();
+            };
+            builder.Add("SlotNames", new VectorDataViewType(TextDataViewType.Instance, names.Count), getter);
+            return builder.ToAnnotations();
+        }
+    }
+}

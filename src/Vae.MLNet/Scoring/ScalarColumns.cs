@@ -1,0 +1,104 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Vae.MLNet.Scoring;
+
+/// <summary>
+/// Scalar columns in saved models. ML.NET's OnnxTransformer gives every [N, 1] output as a vector of one; a linear model that is exactly the
+/// identity turns it into a scalar with components that every ML.NET application can load.
+/// </summary>
+internal static class ScalarColumns
+{
+    private const string Score = "Score", PredictedLabel = "PredictedLabel";
+
+    /// <summary>Name of the [N, 1] tensor behind a scalar column.</summary>
+    public static string VectorName(string column) => column + ".Vector";
+
+    /// <summary>
+    /// Behind an ONNX transform that gives vectors of one for the scalar columns: the transforms that make them scalars under their own names
+    /// and leave no helper column behind. Without scalar columns the ONNX transform is enough.
+    /// </summary>
+    /// <param name="context">Where the helper models are made.</param>
+    /// <param name="onnx">The transform whose outputs are to be finished.</param>
+    /// <param name="outputs">All output columns in order.</param>
+    /// <param name="existing">Names of columns that pass through and must survive.</param>
+    public static ITransformer Finish(MLContext context, ITransformer onnx, IReadOnlyList<OutputColumn> outputs, IReadOnlyList<string> existing)
+    {
+        var scalars = outputs.Where(output => output.IsScalar).ToArray();
+        if (scalars.Length == 0)
+            return onnx;
+
+        var chain = new TransformerChain<ITransformer>(onnx);
+        // The identity model writes Score and PredictedLabel: columns of the data under those names are put aside and restored.
+        string[] aside = [.. new[] { Score, PredictedLabel }.Where(name => existing.Contains(name) && !outputs.Any(output => output.Name == name))];
+        foreach (string name in aside)
+            chain = chain.Append(Copy(context, Aside(name), name));
+        foreach (var scalar in scalars)
+        {
+            chain = chain.Append(Identity(context, VectorName(scalar.Name)));
+            chain = chain.Append(Copy(context, scalar.Name + ".Scalar", Score));
+            chain = chain.Append(Drop(context, Score, PredictedLabel, VectorName(scalar.Name)));
+        }
+        foreach (string name in aside)
+            chain = chain.Append(Copy(context, name, Aside(name)));
+        if (aside.Length > 0)
+            chain = chain.Append(Drop(context, [.. aside.Select(Aside)]));
+        foreach (var output in outputs)
+        {
+            // Copied last and in order, so that the loaded schema lists the columns as the fitted transform does: vectors first.
+            chain = output.IsScalar
+                ? chain.Append(Copy(context, output.Name, output.Name + ".Scalar")).Append(Drop(context, output.Name + ".Scalar"))
+                : chain;
+        }
+        return chain;
+
+        static string Aside(string name) => name + ".Aside";
+    }
+
+    /// <summary>Score = 1 · x + 0, exactly, and PredictedLabel = Score &gt; threshold.</summary>
+    public static ITransformer Identity(MLContext context, string vectorColumn, float threshold = 0)
+    {
+        var definition = SchemaDefinition.Create(typeof(Point));
+        definition[nameof(Point.X)].ColumnName = vectorColumn;
+        definition[nameof(Point.X)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 1, 1);
+        var data = context.Data.LoadFromEnumerable([new Point { X = [1], Label = true }, new Point { X = [0], Label = false }], definition);
+        var model = context.BinaryClassification.Trainers.AveragedPerceptron(new Microsoft.ML.Trainers.AveragedPerceptronTrainer.Options
+        {
+            FeatureColumnName = vectorColumn,
+            LabelColumnName = nameof(Point.Label),
+            LearningRate = 1,
+            NumberOfIterations = 1,
+            Shuffle = false,
+            L2Regularization = 0,
+            Averaged = false,
+        }).Fit(data);
+        if (model.Model.Weights.Single() != 1 || model.Model.Bias != 0)
+            throw new InvalidOperationException(Check.Invariant($"The identity model has weight {model.Model.Weights.Single()} and bias {model.Model.Bias}; 1 and 0 are expected."));
+        return threshold == 0 ? model : context.BinaryClassification.ChangeModelThreshold(model, threshold);
+    }
+
+    private static ITransformer Copy(MLContext context, string output, string input) =>
+        context.Transforms.CopyColumns(output, input).Fit(context.Data.LoadFromEnumerable(Array.Empty<Nothing>(), OneColumn(input)));
+
+    private static ITransformer Drop(MLContext context, params string[] names) =>
+        context.Transforms.DropColumns(names).Fit(context.Data.LoadFromEnumerable(Array.Empty<Nothing>(), OneColumn(names[0])));
+
+    private static SchemaDefinition OneColumn(string name)
+    {
+        var definition = SchemaDefinition.Create(typeof(Nothing));
+        definition[0].ColumnName = name;
+        return definition;
+    }
+
+    private sealed class Nothing
+    {
+        public float Value { get; set; }
+    }
+
+    private sealed class Point
+    {
+        public float[] X { get; set; } = [];
+
+        public bool Label { get; set; }
+    }
+}
