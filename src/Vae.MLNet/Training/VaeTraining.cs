@@ -83,7 +83,8 @@ internal sealed class VaeTraining
 
     private TrainedVae Train()
     {
-        using var optimizer = new AdamOptimizer(_network, _architecture);
+        using var optimizer = new AdamOptimizer(_network.Flat, _network.Gradient!, _architecture.WeightCount, _options.WeightDecay, _options.GradientClip,
+            fused: _device.type == DeviceType.CPU);
         using var noise = new Generator(0, _device);
         var epochs = new List<VaeEpoch>();
         long stepsPerEpoch = (_training.Count + _options.BatchSize - 1) / _options.BatchSize;
@@ -162,14 +163,12 @@ internal sealed class VaeTraining
             long step = optimizer.Steps;
             beta = _options.Beta * _options.BetaSchedule.Factor((double)step / stepsPerEpoch, _options.Epochs);
             learningRate = LearningRate(step, totalSteps);
-            var terms = Losses(rows, weights, noise, beta, training: true);
-            double value = terms.Loss.item<float>();
-            if (!double.IsFinite(value))
-                throw Diverged(epoch, batch + 1, value);
-            terms.Loss.backward();
+            var terms = _network.Step(Corrupted(rows, noise), rows, noise, (reconstruction, kl) => Weigh(weights, reconstruction, kl, beta), beta);
+            if (!double.IsFinite(terms.Loss))
+                throw Diverged(epoch, batch + 1, terms.Loss);
             optimizer.Step(learningRate);
 
-            loss += value * count;
+            loss += terms.Loss * count;
             reconstruction += terms.Reconstruction.item<float>() * (double)count;
             kl += terms.Kl.item<float>() * (double)count;
             klPerDimension.add_(terms.KlPerDimension.detach(), count);
@@ -192,37 +191,6 @@ internal sealed class VaeTraining
         return _options.LearningRate * (Last + (1 - Last) * 0.5 * (1 + Math.Cos(Math.PI * progress)));
     }
 
-    private sealed record Terms(Tensor Loss, Tensor Reconstruction, Tensor Kl, Tensor KlPerDimension);
-
-    /// <summary>The loss of a batch. Rows are averaged by their weights; of the worst share of rows nothing is left where trimming is on.</summary>
-    private Terms Losses(Tensor target, Tensor? weights, Generator generator, double beta, bool training)
-    {
-        var dropout = training && _options.Dropout > 0 ? generator : null;
-        var (mean, sigma, logSigma) = _network.Encode(training ? Corrupted(target, generator) : target, dropout);
-        var z = mean + sigma * randn(mean.shape, device: _device, generator: generator);
-        var reconstruction = _network.Reconstruction(target, _network.Decode(z, dropout));
-        var kl = VaeNetwork.Kl(mean, sigma, logSigma);
-
-        if (training && _options.TrimmedFraction > 0)
-            weights = Trimmed(reconstruction, kl, beta, weights);
-
-        Tensor meanReconstruction, perDimension;
-        if (weights is null)
-        {
-            meanReconstruction = reconstruction.mean();
-            perDimension = kl.mean([0]);
-        }
-        else
-        {
-            var normalized = weights / weights.sum();
-            meanReconstruction = (reconstruction * normalized).sum();
-            perDimension = (kl * normalized.unsqueeze(1)).sum(0);
-        }
-        var free = _options.FreeBits > 0 ? perDimension.clamp_min(_options.FreeBits) : perDimension;
-        var reduced = _options.SumKl ? free.sum() : free.mean();
-        return new(meanReconstruction + reduced * beta, meanReconstruction, reduced, perDimension);
-    }
-
     private Tensor Corrupted(Tensor rows, Generator generator)
     {
         if (_options.InputNoise > 0)
@@ -232,18 +200,24 @@ internal sealed class VaeTraining
         return rows;
     }
 
-    /// <summary>Weights without the worst rows of the batch.</summary>
-    private Tensor Trimmed(Tensor reconstruction, Tensor kl, double beta, Tensor? weights)
+    /// <summary>Weights of a batch's rows that sum to one, the worst share of rows left out where trimming is on; null where all rows weigh the same.</summary>
+    private Tensor? Weigh(Tensor? weights, Tensor reconstruction, Tensor kl, double beta)
     {
         using var noGrad = no_grad();
-        int count = (int)reconstruction.shape[0];
-        int kept = Math.Max(1, count - (int)(count * _options.TrimmedFraction));
-        var row = reconstruction.detach() + (_options.SumKl ? kl.detach().sum(1) : kl.detach().mean([1])) * beta;
-        var (_, indexes) = row.topk(kept, largest: false, sorted: false);
-        var keep = zeros(count, device: _device).index_fill_(0, indexes, 1);
-        var result = weights is null ? keep : weights * keep;
-        // Should all the weight be on the trimmed rows, nothing is trimmed.
-        return result.sum().item<float>() > 0 ? result : weights ?? ones(count, device: _device);
+        if (_options.TrimmedFraction > 0)
+        {
+            int count = (int)reconstruction.shape[0];
+            int kept = Math.Max(1, count - (int)(count * _options.TrimmedFraction));
+            var row = reconstruction + (_options.SumKl ? kl.sum(1) : kl.mean([1])) * beta;
+            var (_, indexes) = row.topk(kept, largest: false, sorted: false);
+            var trimmed = zeros(count, device: _device).index_fill_(0, indexes, 1);
+            if (weights is not null)
+                trimmed.mul_(weights);
+            // Should all the weight be on the trimmed rows, nothing is trimmed.
+            if (trimmed.sum().item<float>() > 0)
+                weights = trimmed;
+        }
+        return weights is null ? null : weights / weights.sum();
     }
 
     /// <summary>Losses on the validation rows, z drawn from the posterior with the same noise every time, so that epochs compare.</summary>
@@ -259,8 +233,8 @@ internal sealed class VaeTraining
             double weight = weights?.sum().item<float>() ?? count;
             if (weight == 0)
                 continue;
-            var terms = Losses(_validation.Features.narrow(0, start, count), weights, generator, _options.Beta, training: false);
-            loss += terms.Loss.item<float>() * weight;
+            var terms = _network.Evaluate(_validation.Features.narrow(0, start, count), weights, generator, _options.Beta);
+            loss += terms.Loss * weight;
             reconstruction += terms.Reconstruction.item<float>() * weight;
             kl += terms.Kl.item<float>() * weight;
             total += weight;
