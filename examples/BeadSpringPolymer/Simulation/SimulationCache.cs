@@ -29,7 +29,8 @@ public sealed class SimulationCache
         Path.Combine(Folder, Convert.ToHexStringLower(Key(options, conformations, seed))[..24] + ".trajectory");
 
     /// <summary>Reads the trajectory if it is kept, or else simulates and keeps it.</summary>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="IOException">The folder or the file cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public Trajectory GetOrRun(
         BeadSpringOptions options,
         int conformations,
@@ -42,6 +43,8 @@ public sealed class SimulationCache
             progress?.Report(1);
             return kept;
         }
+        // A folder that cannot be had is an error now rather than after the simulation.
+        Directory.CreateDirectory(Folder);
         Trajectory trajectory = BeadSpringSimulator.Run(options, conformations, seed, progress, cancellationToken);
         Write(trajectory, options, conformations, seed);
         return trajectory;
@@ -90,7 +93,6 @@ public sealed class SimulationCache
 
         // To a name of its own, then moved: a reader sees all of the file or none.
         string path = PathOf(options, conformations, seed);
-        Directory.CreateDirectory(Folder);
         string temporary = Path.Combine(Folder, Path.GetRandomFileName());
         try
         {
