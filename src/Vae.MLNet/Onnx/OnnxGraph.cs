@@ -49,6 +49,9 @@ internal sealed class OnnxGraph
     /// <summary>A graph for a branch of an If node; it may use every value of the outer graph.</summary>
     public OnnxGraph Branch(string name) => new(name, this);
 
+    /// <summary>Whether the graph has a value of that name.</summary>
+    public bool Has(string name) => _names.Contains(name);
+
     public string Input(string name, OnnxType type, params ReadOnlySpan<long> shape)
     {
         Claim(name);
@@ -88,7 +91,7 @@ internal sealed class OnnxGraph
     {
         string key = "f" + BitConverter.SingleToInt32Bits(value).ToString("x8", System.Globalization.CultureInfo.InvariantCulture);
         if (!_scalars.TryGetValue(key, out string? name))
-            _scalars[key] = name = Constant(Unique("scalar." + key), [value]);
+            _scalars[key] = name = Shared("scalar." + key, OnnxType.Float, MemoryMarshal.AsBytes<float>([value]), []);
         return name;
     }
 
@@ -97,14 +100,14 @@ internal sealed class OnnxGraph
     {
         string key = "ints." + string.Join("_", values.ToArray());
         if (!_scalars.TryGetValue(key, out string? name))
-            _scalars[key] = name = Constant(Unique(key), values, values.Length);
+            _scalars[key] = name = Shared(key, OnnxType.Int64, MemoryMarshal.AsBytes(values), [values.Length]);
         return name;
     }
 
     /// <summary>Adds a node with one output; the output's name is made unique where it is not given.</summary>
     public string Node(string op, ReadOnlySpan<string> inputs, string? output = null, params ReadOnlySpan<(string Name, object Value)> attributes)
     {
-        string name = output is null ? Unique(op.ToLowerInvariant()) : Claim(output);
+        string name = output is null ? Unique("/" + op.ToLowerInvariant()) : Claim(output);
         AddNode(op, inputs, [name], "", attributes);
         return name;
     }
@@ -114,7 +117,7 @@ internal sealed class OnnxGraph
     {
         var names = new string[outputs];
         for (int i = 0; i < outputs; i++)
-            names[i] = Unique(op.ToLowerInvariant());
+            names[i] = Unique("/" + op.ToLowerInvariant());
         AddNode(op, inputs, names, "", attributes);
         return names;
     }
@@ -189,6 +192,13 @@ internal sealed class OnnxGraph
     }
 
     public byte[] ToBytes() => Build().ToByteArray();
+
+    private string Shared(string stem, OnnxType type, ReadOnlySpan<byte> bytes, ReadOnlySpan<long> shape)
+    {
+        string name = Unique(stem);
+        _graph.Initializer.Add(Tensor(name, type, bytes, shape));
+        return name;
+    }
 
     private string Add(string name, OnnxType type, ReadOnlySpan<byte> bytes, ReadOnlySpan<long> shape)
     {

@@ -59,8 +59,9 @@ internal static class ScalarColumns
     public static ITransformer Identity(MLContext context, string vectorColumn, float threshold = 0)
     {
         var definition = SchemaDefinition.Create(typeof(Point));
-        definition[nameof(Point.X)].ColumnName = vectorColumn;
-        definition[nameof(Point.X)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 1, 1);
+        var column = definition[nameof(Point.X)];
+        column.ColumnName = vectorColumn;
+        column.ColumnType = new VectorDataViewType(NumberDataViewType.Single, 1, 1);
         var data = context.Data.LoadFromEnumerable([new Point { X = [1], Label = true }, new Point { X = [0], Label = false }], definition);
         var model = context.BinaryClassification.Trainers.AveragedPerceptron(new Microsoft.ML.Trainers.AveragedPerceptronTrainer.Options
         {
@@ -78,10 +79,19 @@ internal static class ScalarColumns
     }
 
     private static ITransformer Copy(MLContext context, string output, string input) =>
-        context.Transforms.CopyColumns(output, input).Fit(context.Data.LoadFromEnumerable(Array.Empty<Nothing>(), OneColumn(input)));
+        context.Transforms.CopyColumns(output, input).Fit(Empty(context, input));
 
     private static ITransformer Drop(MLContext context, params string[] names) =>
-        context.Transforms.DropColumns(names).Fit(context.Data.LoadFromEnumerable(Array.Empty<Nothing>(), OneColumn(names[0])));
+        context.Transforms.DropColumns(names).Fit(Empty(context, names));
+
+    /// <summary>Data without rows that has the given columns: fitting a transform checks that they are there.</summary>
+    private static IDataView Empty(MLContext context, params string[] names)
+    {
+        var data = context.Data.LoadFromEnumerable(Array.Empty<Nothing>(), OneColumn(names[0]));
+        foreach (string name in names.Skip(1))
+            data = context.Transforms.CopyColumns(name, names[0]).Fit(data).Transform(data);
+        return data;
+    }
 
     private static SchemaDefinition OneColumn(string name)
     {

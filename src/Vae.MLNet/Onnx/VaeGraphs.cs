@@ -1,0 +1,271 @@
+using Vae.MLNet.Training;
+
+namespace Vae.MLNet.Onnx;
+
+/// <summary>The networks of a <see cref="VaeModel"/> as ONNX graphs. The same formulas stand in <see cref="VaeNetwork"/> for TorchSharp; tests hold the two together.</summary>
+internal static class VaeGraphs
+{
+    public const string Latent = "Latent", Sigma = "LatentSigma", Features = "Features", Reconstruction = "Reconstruction",
+        Logits = "Logits", Cotangent = "Cotangent", LatentGradient = "LatentGradient";
+
+    private const long Batch = OnnxGraph.Batch;
+
+    public static byte[] DecoderFile(VaeModel model, bool withGradient)
+    {
+        var graph = new OnnxGraph("decoder");
+        int latent = model.LatentDimension, features = model.FeatureCount;
+        string z = graph.Input(Latent, OnnxType.Float, Batch, latent);
+        string? cotangent = withGradient
+            ? graph.OptionalInput(Cotangent, [], [0, features], -1, features)
+            : null;
+        var trace = Decode(graph, model, z, Reconstruction, HasLogits(model) ? Logits : null);
+        graph.Output(Reconstruction, OnnxType.Float, Batch, features);
+        if (HasLogits(model))
+            graph.Output(Logits, OnnxType.Float, Batch, features);
+        if (cotangent is not null)
+        {
+            Gradient(graph, model, trace, cotangent);
+            graph.Output(LatentGradient, OnnxType.Float, Batch, latent);
+            graph.Metadata(VaeMetadata.Gradient, "true");
+        }
+        VaeMetadata.Write(graph, model, VaeMetadata.DecoderKind);
+        return graph.ToBytes();
+    }
+
+    public static byte[] EncoderFile(VaeModel model)
+    {
+        var graph = new OnnxGraph("encoder");
+        string x = graph.Input(Features, OnnxType.Float, Batch, model.FeatureCount);
+        Encode(graph, model, Scaled(graph, model, x), Latent, Sigma);
+        graph.Output(Latent, OnnxType.Float, Batch, model.LatentDimension);
+        graph.Output(Sigma, OnnxType.Float, Batch, model.LatentDimension);
+        VaeMetadata.Write(graph, model, VaeMetadata.EncoderKind);
+        return graph.ToBytes();
+    }
+
+    public static bool HasLogits(VaeModel model) => model.Options.Likelihood is Likelihood.Bernoulli or Likelihood.Categorical;
+
+    /// <summary>Names of the values a full graph gives; null for what is not wanted.</summary>
+    public sealed record Wanted(string Latent, string? Sigma = null, string? Reconstruction = null, string? Score = null);
+
+    /// <summary>Adds encoder and, where wanted, decoder and score to a graph.</summary>
+    public static void AddTo(OnnxGraph graph, VaeModel model, string input, Wanted wanted)
+    {
+        string scaled = Scaled(graph, model, input);
+        var posterior = Encode(graph, model, scaled, wanted.Latent, wanted.Sigma);
+        if (wanted.Reconstruction is null && wanted.Score is null)
+            return;
+        var decoded = Decode(graph, model, posterior.Mean, wanted.Reconstruction, null);
+        if (wanted.Score is not null)
+            Score(graph, model, scaled, posterior, decoded.Output, wanted.Score);
+    }
+
+    private static string Weight(OnnxGraph graph, VaeModel model, string name) =>
+        graph.Has(name) ? name : graph.Constant(name, model.Parameter(name), model.Architecture[name].Shape);
+
+    private static string Linear(OnnxGraph graph, VaeModel model, string x, string layer) =>
+        graph.Linear(x, Weight(graph, model, layer + ".weight"), Weight(graph, model, layer + ".bias"));
+
+    private static string Scaled(OnnxGraph graph, VaeModel model, string x)
+    {
+        var scale = model.Scale;
+        if (scale.Kind == InputScaling.None)
+            return x;
+        string scaled = graph.Multiply(graph.Subtract(x, ScaleConstant(graph, VaeMetadata.Offset, scale.Offset)), ScaleConstant(graph, VaeMetadata.Factor, scale.Factor));
+        return scale.Kind == InputScaling.RobustAsinh ? graph.Node("Asinh", [scaled]) : scaled;
+    }
+
+    private static string ScaleConstant(OnnxGraph graph, string name, float[] values) =>
+        graph.Has(name) ? name : graph.Constant(name, values, values.Length);
+
+    private static (string Mean, string LogSigma, string Variance) Encode(OnnxGraph graph, VaeModel model, string x, string mean, string? sigma)
+    {
+        var options = model.Options;
+        for (int i = 0; i < model.Architecture.EncoderLayers; i++)
+            x = Activate(graph, options.Activation, Linear(graph, model, x, Check.Invariant($"encoder.{i}")));
+        string statistics = Linear(graph, model, x, "posterior");
+        int latent = model.LatentDimension;
+        graph.Node("Slice", [statistics, graph.Ints(0), graph.Ints(latent), graph.Ints(1)], mean);
+        string raw = graph.Columns(statistics, latent, 2 * latent);
+        string deviation;
+        if (options.Posterior == PosteriorParameterization.Softplus)
+        {
+            deviation = graph.Node("Add", [graph.Node("Softplus", [raw]), graph.Scalar(VaeNetwork.SigmaFloor)], sigma);
+            return (mean, graph.Node("Log", [deviation]), graph.Square(deviation));
+        }
+        string logVariance = graph.Node("Clip", [raw, graph.Scalar(VaeNetwork.LogVarianceMinimum), graph.Scalar(VaeNetwork.LogVarianceMaximum)]);
+        string half = graph.Multiply(logVariance, graph.Scalar(0.5f));
+        if (sigma is not null)
+            graph.Node("Exp", [half], sigma);
+        return (mean, half, graph.Node("Exp", [logVariance]));
+    }
+
+    /// <summary>What the backward pass needs of a forward one.</summary>
+    private sealed record Trace(IReadOnlyList<(string Before, string After)> Hidden, string Output, string Reconstruction);
+
+    private static Trace Decode(OnnxGraph graph, VaeModel model, string z, string? reconstruction, string? logits)
+    {
+        var hidden = new List<(string Before, string After)>();
+        string x = z;
+        for (int i = 0; i < model.Architecture.DecoderLayers; i++)
+        {
+            string before = Linear(graph, model, x, Check.Invariant($"decoder.{i}"));
+            x = Activate(graph, model.Options.Activation, before);
+            hidden.Add((before, x));
+        }
+        bool last = model.Options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian && model.Scale.Kind == InputScaling.None;
+        string output = graph.Linear(x, Weight(graph, model, "output.weight"), Weight(graph, model, "output.bias"), last ? reconstruction : logits);
+        return new(hidden, output, last || reconstruction is null ? output : Mean(graph, model, output, reconstruction));
+    }
+
+    /// <summary>The mean of p(x|z) in units of the data, from the network's output.</summary>
+    private static string Mean(OnnxGraph graph, VaeModel model, string output, string name)
+    {
+        switch (model.Options.Likelihood)
+        {
+            case Likelihood.Bernoulli:
+                return graph.Node("Sigmoid", [output], name);
+            case Likelihood.Categorical:
+                int group = model.Options.GroupSize;
+                string groups = graph.Reshape(output, -1, model.FeatureCount / group, group);
+                return graph.Node("Reshape", [graph.Node("Softmax", [groups], null, ("axis", -1L)), graph.Ints(-1, model.FeatureCount)], name);
+            default:
+                if (model.Scale.Kind == InputScaling.RobustAsinh)
+                    output = graph.Node("Sinh", [output]);
+                string inverse = graph.Constant(VaeMetadata.Factor + ".inverse", [.. model.Scale.Factor.Select(factor => 1 / factor)], model.FeatureCount);
+                return graph.Node("Add", [graph.Multiply(output, inverse), ScaleConstant(graph, VaeMetadata.Offset, model.Scale.Offset)], name);
+        }
+    }
+
+    private static void Score(OnnxGraph graph, VaeModel model, string x, (string Mean, string LogSigma, string Variance) posterior, string output, string name)
+    {
+        var options = model.Options;
+        string reconstruction;
+        switch (options.Likelihood)
+        {
+            case Likelihood.MeanSquaredError:
+                reconstruction = graph.Mean(graph.Square(graph.Subtract(x, output)), 1);
+                break;
+            case Likelihood.Gaussian:
+                string logSigma = Weight(graph, model, "noise.logSigma");
+                string ratio = graph.Divide(graph.Subtract(x, output), graph.Node("Exp", [logSigma]));
+                string perFeature = graph.Add(graph.Multiply(graph.Square(ratio), graph.Scalar(0.5f)), logSigma);
+                reconstruction = graph.Add(graph.Sum(perFeature, 1), graph.Scalar((float)(model.FeatureCount * 0.5 * Math.Log(2 * Math.PI))));
+                break;
+            case Likelihood.Bernoulli:
+                // -log p = softplus(l) - x l for a logit l.
+                reconstruction = graph.Sum(graph.Subtract(graph.Node("Softplus", [output]), graph.Multiply(x, output)), 1);
+                break;
+            case Likelihood.Categorical:
+                int group = options.GroupSize;
+                string logits = graph.Node("LogSoftmax", [graph.Reshape(output, -1, model.FeatureCount / group, group)], null, ("axis", -1L));
+                reconstruction = graph.Node("Neg", [graph.Sum(graph.Multiply(x, graph.Reshape(logits, -1, model.FeatureCount)), 1)]);
+                break;
+            default:
+                throw Check.OutOfRange(nameof(options.Likelihood), options.Likelihood, "a known likelihood");
+        }
+        // KL = -1/2 Σ (1 + log σ² - μ² - σ²)
+        string terms = graph.Subtract(
+            graph.Add(graph.Square(posterior.Mean), posterior.Variance),
+            graph.Add(graph.Multiply(posterior.LogSigma, graph.Scalar(2)), graph.Scalar(1)));
+        string kl = options.SumKl ? graph.Sum(terms, 1) : graph.Mean(terms, 1);
+        graph.Node("Add", [reconstruction, graph.Multiply(kl, graph.Scalar(0.5f * options.Beta))], name);
+    }
+
+    /// <summary>Adds the vector-Jacobian product of the decoder behind an If, so that plain decoding does not pay for it.</summary>
+    private static void Gradient(OnnxGraph graph, VaeModel model, Trace trace, string cotangent)
+    {
+        string rows = graph.Node("Gather", [graph.Node("Shape", [cotangent]), graph.Constant("gradient.zero", new long[] { 0 })], null, ("axis", 0L));
+        string given = graph.Node("Greater", [rows, graph.Constant("gradient.none", new long[] { 0 })]);
+
+        var then = graph.Branch("gradient");
+        string flow = BeforeMean(then, model, trace, cotangent);
+        flow = then.Node("MatMul", [flow, "output.weight"]);
+        for (int i = model.Architecture.DecoderLayers - 1; i >= 0; i--)
+        {
+            var (before, after) = trace.Hidden[i];
+            flow = then.Multiply(flow, Derivative(then, model.Options.Activation, before, after));
+            flow = then.Node("MatMul", [flow, Check.Invariant($"decoder.{i}.weight")]);
+        }
+        then.Output(flow, OnnxType.Float, Batch, model.LatentDimension);
+
+        var otherwise = graph.Branch("no gradient");
+        string nothing = otherwise.Constant("gradient.empty", ReadOnlySpan<float>.Empty, 0, model.LatentDimension);
+        string copy = otherwise.Node("Identity", [nothing]);
+        otherwise.Output(copy, OnnxType.Float, Batch, model.LatentDimension);
+
+        graph.Node("If", [given], LatentGradient, ("then_branch", then.Proto), ("else_branch", otherwise.Proto));
+    }
+
+    /// <summary>The cotangent of the network's output from that of the mean.</summary>
+    private static string BeforeMean(OnnxGraph graph, VaeModel model, Trace trace, string cotangent)
+    {
+        switch (model.Options.Likelihood)
+        {
+            case Likelihood.Bernoulli:
+                string p = trace.Reconstruction;
+                return graph.Multiply(cotangent, graph.Multiply(p, graph.Subtract(graph.Scalar(1), p)));
+            case Likelihood.Categorical:
+                int group = model.Options.GroupSize;
+                long groups = model.FeatureCount / group;
+                string probabilities = graph.Reshape(trace.Reconstruction, -1, groups, group);
+                string flow = graph.Multiply(graph.Reshape(cotangent, -1, groups, group), probabilities);
+                flow = graph.Subtract(flow, graph.Multiply(probabilities, graph.Sum(flow, 2)));
+                return graph.Reshape(flow, -1, model.FeatureCount);
+            default:
+                if (model.Scale.Kind == InputScaling.None)
+                    return cotangent;
+                string scaled = graph.Multiply(cotangent, VaeMetadata.Factor + ".inverse");
+                return model.Scale.Kind == InputScaling.RobustAsinh ? graph.Multiply(scaled, graph.Node("Cosh", [trace.Output])) : scaled;
+        }
+    }
+
+    private static string Activate(OnnxGraph graph, Activation activation, string x) => activation switch
+    {
+        Activation.ReLU => graph.Node("Relu", [x]),
+        Activation.SiLU => graph.Multiply(x, graph.Node("Sigmoid", [x])),
+        Activation.Tanh => graph.Node("Tanh", [x]),
+        Activation.ELU => graph.Node("Elu", [x], null, ("alpha", 1f)),
+        Activation.LeakyReLU => graph.Node("LeakyRelu", [x], null, ("alpha", VaeNetwork.LeakySlope)),
+        Activation.GELU => graph.Multiply(x, NormalDistribution(graph, x)),
+        Activation.Softplus => graph.Node("Softplus", [x]),
+        _ => throw Check.OutOfRange(nameof(activation), activation, "a known activation"),
+    };
+
+    /// <summary>Φ(x) = (1 + erf(x / √2)) / 2.</summary>
+    private static string NormalDistribution(OnnxGraph graph, string x)
+    {
+        string erf = graph.Node("Erf", [graph.Multiply(x, graph.Scalar((float)Math.Sqrt(0.5)))]);
+        return graph.Multiply(graph.Add(erf, graph.Scalar(1)), graph.Scalar(0.5f));
+    }
+
+    /// <summary>The derivative of an activation from its argument and its value.</summary>
+    private static string Derivative(OnnxGraph graph, Activation activation, string x, string y)
+    {
+        string Step() => graph.Node("Cast", [graph.Node("Greater", [x, graph.Scalar(0)])], null, ("to", (long)OnnxType.Float));
+        switch (activation)
+        {
+            case Activation.ReLU:
+                return Step();
+            case Activation.LeakyReLU:
+                return graph.Add(graph.Multiply(Step(), graph.Scalar(1 - VaeNetwork.LeakySlope)), graph.Scalar(VaeNetwork.LeakySlope));
+            case Activation.SiLU:
+                // s (1 + x (1 - s)) with s = sigmoid(x)
+                string s = graph.Node("Sigmoid", [x]);
+                return graph.Multiply(s, graph.Add(graph.Scalar(1), graph.Multiply(x, graph.Subtract(graph.Scalar(1), s))));
+            case Activation.Tanh:
+                return graph.Subtract(graph.Scalar(1), graph.Square(y));
+            case Activation.ELU:
+                // 1 above zero, y + 1 below
+                return graph.Add(graph.Node("Min", [y, graph.Scalar(0)]), graph.Scalar(1));
+            case Activation.GELU:
+                // Φ(x) + x φ(x)
+                string density = graph.Multiply(graph.Node("Exp", [graph.Multiply(graph.Square(x), graph.Scalar(-0.5f))]), graph.Scalar((float)(1 / Math.Sqrt(2 * Math.PI))));
+                return graph.Add(NormalDistribution(graph, x), graph.Multiply(x, density));
+            case Activation.Softplus:
+                return graph.Node("Sigmoid", [x]);
+            default:
+                throw Check.OutOfRange(nameof(activation), activation, "a known activation");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Vae.MLNet.Onnx;
+
+/// <summary>What every exported file says of itself in ONNX's metadata_props.</summary>
+internal static class VaeMetadata
+{
+    public const string Format = "vae.format", Kind = "vae.kind", Version = "vae.version", Latent = "vae.latent", Features = "vae.features",
+        Likelihood = "vae.likelihood", GroupSize = "vae.groupSize", Noise = "vae.noise", Options = "vae.options", Training = "vae.training",
+        Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
+
+    public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline";
+
+    /// <summary>Initialisers with the constants of the input scaling.</summary>
+    public const string Offset = "scaling.offset", Factor = "scaling.factor";
+
+    public const string FormatVersion = "1";
+
+    public static void Write(OnnxGraph graph, VaeModel model, string kind)
+    {
+        var options = model.Options;
+        graph.Metadata(Format, FormatVersion);
+        graph.Metadata(Kind, kind);
+        graph.Metadata(Version, LibraryVersion.Text);
+        graph.Metadata(Latent, model.LatentDimension.ToString(CultureInfo.InvariantCulture));
+        graph.Metadata(Features, model.FeatureCount.ToString(CultureInfo.InvariantCulture));
+        graph.Metadata(Likelihood, options.Likelihood.ToString());
+        if (options.Likelihood == MLNet.Likelihood.Categorical)
+            graph.Metadata(GroupSize, options.GroupSize.ToString(CultureInfo.InvariantCulture));
+        if (model.Noise is { Length: > 0 } noise)
+            graph.Metadata(Noise, JsonSerializer.Serialize(noise));
+        if (model.Residual is { Length: > 0 } residual)
+            graph.Metadata(Residual, JsonSerializer.Serialize(residual));
+        graph.Metadata(Options, options.ToJson());
+        graph.Metadata(Training, model.TrainingJson);
+    }
+
+    /// <summary>
+    /// Parameters that no node of the graph uses (the decoder's, where only the latent is wanted) go into the metadata: as initialisers OnnxRuntime would warn
+    /// about them at every load, and without them the model could not be read back.
+    /// </summary>
+    public static void WriteUnusedParameters(OnnxGraph graph, VaeModel model)
+    {
+        foreach (var slot in model.Architecture.Slots)
+        {
+            if (!graph.Has(slot.Name))
+                graph.Metadata(Parameters + slot.Name, Convert.ToBase64String(MemoryMarshal.AsBytes(model.Parameter(slot.Name))));
+        }
+    }
+}

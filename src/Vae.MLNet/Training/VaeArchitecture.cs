@@ -1,0 +1,96 @@
+namespace Vae.MLNet.Training;
+
+/// <summary>One parameter array of a network: its place in the flat array of all parameters.</summary>
+internal sealed record ParameterSlot(string Name, int Offset, long[] Shape, int FanIn)
+{
+    public int Length => (int)Shape.Aggregate(1L, (product, dim) => product * dim);
+}
+
+/// <summary>
+/// Shapes of a network and the places of its parameters in one flat array: all weight matrices first (weight decay applies to them alone), then the
+/// biases, then the likelihood's log σ.
+/// </summary>
+internal sealed class VaeArchitecture
+{
+    /// <summary>Most parameters of a model: 1 GiB of single precision.</summary>
+    private const long MaximumParameters = 1L << 28;
+
+    public VaeArchitecture(int features, VaeTrainer.Options options)
+    {
+        Features = features;
+        Options = options;
+        Latent = options.LatentDimension;
+        if (options.Likelihood == Likelihood.Categorical && features % options.GroupSize != 0)
+        {
+            throw Check.Argument(nameof(options.GroupSize), Check.Invariant(
+                $"GroupSize has to divide the number of features; {features} features are not a multiple of {options.GroupSize}."));
+        }
+
+        var layers = new List<(string Name, int Outputs, int Inputs)>();
+        int width = features;
+        foreach (int hidden in options.HiddenLayers)
+        {
+            layers.Add((Check.Invariant($"encoder.{layers.Count}"), hidden, width));
+            width = hidden;
+        }
+        EncoderLayers = layers.Count;
+        layers.Add(("posterior", 2 * Latent, width));
+        width = Latent;
+        foreach (int hidden in options.DecoderLayers)
+        {
+            layers.Add((Check.Invariant($"decoder.{layers.Count - EncoderLayers - 1}"), hidden, width));
+            width = hidden;
+        }
+        DecoderLayers = layers.Count - EncoderLayers - 1;
+        layers.Add(("output", features, width));
+
+        if (layers.Sum(layer => (long)layer.Outputs * (layer.Inputs + 1)) > MaximumParameters)
+            throw Check.Argument(nameof(options.HiddenLayers), Check.Invariant($"The network has more than {MaximumParameters} parameters."));
+
+        int offset = 0;
+        foreach (var (name, outputs, inputs) in layers)
+            Add(name + ".weight", [outputs, inputs], inputs);
+        WeightCount = offset;
+        foreach (var (name, outputs, inputs) in layers)
+            Add(name + ".bias", [outputs], inputs);
+        if (options.Likelihood == Likelihood.Gaussian)
+            Add("noise.logSigma", [options.GaussianNoise == GaussianNoise.LearnedPerFeature ? features : 1], 0);
+        ParameterCount = offset;
+
+        void Add(string name, long[] shape, int fanIn)
+        {
+            var slot = new ParameterSlot(name, offset, shape, fanIn);
+            _slots.Add(slot);
+            _byName.Add(name, slot);
+            offset += slot.Length;
+        }
+    }
+
+    private readonly List<ParameterSlot> _slots = [];
+    private readonly Dictionary<string, ParameterSlot> _byName = [];
+
+    public VaeTrainer.Options Options { get; }
+
+    public int Features { get; }
+
+    public int Latent { get; }
+
+    /// <summary>Hidden layers of the encoder.</summary>
+    public int EncoderLayers { get; }
+
+    /// <summary>Hidden layers of the decoder.</summary>
+    public int DecoderLayers { get; }
+
+    public int ParameterCount { get; }
+
+    /// <summary>Numbers in weight matrices: the start of the flat array.</summary>
+    public int WeightCount { get; }
+
+    public IReadOnlyList<ParameterSlot> Slots => _slots;
+
+    public ParameterSlot this[string name] => _byName[name];
+
+    /// <summary>Whether another architecture has the same parameters.</summary>
+    public bool HasSameShape(VaeArchitecture other) =>
+        _slots.Count == other._slots.Count && _slots.Zip(other._slots).All(pair => pair.First.Name == pair.Second.Name && pair.First.Shape.SequenceEqual(pair.Second.Shape));
+}

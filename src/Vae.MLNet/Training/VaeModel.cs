@@ -1,0 +1,110 @@
+using System.Text.Json;
+using Vae.MLNet.Data;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Training;
+
+namespace Vae.MLNet;
+
+/// <summary>
+/// A trained variational autoencoder: architecture, options, weights, scaling and noise. Immutable; it needs no native library and can be written to and read
+/// back from any ONNX file of this library.
+/// </summary>
+public sealed class VaeModel
+{
+    internal VaeModel(VaeArchitecture architecture, float[] parameters, InputScale scale, float[] residual, string trainingJson)
+    {
+        Architecture = architecture;
+        Parameters = parameters;
+        Scale = scale;
+        Residual = residual;
+        TrainingJson = trainingJson;
+    }
+
+    internal VaeArchitecture Architecture { get; }
+
+    /// <summary>All parameters, laid out as the architecture says. Not to be written to.</summary>
+    internal float[] Parameters { get; }
+
+    internal InputScale Scale { get; }
+
+    /// <summary>Root mean square of the training rows' residuals, feature by feature, in scaled units and with z drawn from the posterior; empty where the likelihood says more.</summary>
+    internal float[] Residual { get; }
+
+    /// <summary>Provenance: rows, epochs, losses.</summary>
+    internal string TrainingJson { get; }
+
+    /// <summary>The options it was trained with.</summary>
+    public VaeTrainer.Options Options => Architecture.Options;
+
+    /// <summary>Numbers in a row of features.</summary>
+    public int FeatureCount => Architecture.Features;
+
+    /// <summary>Dimensions of the latent space.</summary>
+    public int LatentDimension => Architecture.Latent;
+
+    /// <summary>Trained numbers: weights, biases and the likelihood's σ.</summary>
+    public int ParameterCount => Architecture.ParameterCount;
+
+    internal ReadOnlySpan<float> Parameter(string name)
+    {
+        var slot = Architecture[name];
+        return Parameters.AsSpan(slot.Offset, slot.Length);
+    }
+
+    /// <summary>
+    /// Standard deviation of the decoder's noise in units of the data: one number or one a feature. Empty for Bernoulli and categorical likelihoods, whose
+    /// noise is their own, and for a scaling that is not linear. For a mean squared error it is the root mean square of the training residuals.
+    /// </summary>
+    internal float[] Noise
+    {
+        get
+        {
+            float[] scaled = Options.Likelihood switch
+            {
+                Likelihood.MeanSquaredError => Residual,
+                Likelihood.Gaussian => [.. Parameter("noise.logSigma").ToArray().Select(value => MathF.Exp(value))],
+                _ => [],
+            };
+            if (scaled.Length == 0 || Scale.Kind == InputScaling.RobustAsinh)
+                return [];
+            return Scale.Kind == InputScaling.None
+                ? scaled
+                : [.. Scale.Factor.Select((factor, j) => scaled[scaled.Length == 1 ? 0 : j] / factor)];
+        }
+    }
+
+    /// <summary>Writes the decoder: <c>Latent</c> [N, latent] to <c>Reconstruction</c> [N, features], the mean of p(x|z) in units of the data.</summary>
+    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
+    /// <param name="withGradient">
+    /// Whether the file also holds the decoder's vector-Jacobian product: an optional input <c>Cotangent</c> [N, features] and an output <c>LatentGradient</c>
+    /// [N, latent], which gradient descent in latent space needs.
+    /// </param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportDecoder(string path, bool withGradient = false) => AtomicFile.WriteAllBytes(path, ToDecoderOnnx(withGradient));
+
+    /// <summary>Writes the encoder: <c>Features</c> [N, features] to <c>Latent</c> (posterior mean) and <c>LatentSigma</c> (posterior standard deviation), both [N, latent].</summary>
+    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportEncoder(string path) => AtomicFile.WriteAllBytes(path, ToEncoderOnnx());
+
+    /// <summary>The decoder's file as bytes; see <see cref="ExportDecoder"/>.</summary>
+    /// <param name="withGradient">Whether to add the vector-Jacobian product.</param>
+    /// <returns>An ONNX model.</returns>
+    public byte[] ToDecoderOnnx(bool withGradient = false)
+    {
+        byte[] bytes = VaeGraphs.DecoderFile(this, withGradient);
+        ExportCheck.Decoder(this, bytes, withGradient);
+        return bytes;
+    }
+
+    /// <summary>The encoder's file as bytes; see <see cref="ExportEncoder"/>.</summary>
+    /// <returns>An ONNX model.</returns>
+    public byte[] ToEncoderOnnx()
+    {
+        byte[] bytes = VaeGraphs.EncoderFile(this);
+        ExportCheck.Encoder(this, bytes);
+        return bytes;
+    }
+
+    internal static string FloatsToJson(float[] values) => JsonSerializer.Serialize(values);
+}

@@ -1,0 +1,219 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Vae.MLNet;
+
+public sealed partial class VaeTrainer
+{
+    /// <summary>
+    /// Options of the trainer. The defaults are those of the bead-spring polymer course: three hidden layers of 256, a two-dimensional latent, mean squared
+    /// error plus 0.01 times the KL divergence averaged over batch and latent dimensions, Adam at 1e-3, 150 epochs.
+    /// </summary>
+    public sealed record Options
+    {
+        /// <summary>Dimensions of the latent space. Default 2.</summary>
+        public int LatentDimension { get; init; } = 2;
+
+        /// <summary>Widths of the encoder's hidden layers, from the input on. Default 256, 256, 256. Empty for a linear encoder.</summary>
+        public IReadOnlyList<int> HiddenLayers { get; init; } = [256, 256, 256];
+
+        /// <summary>Widths of the decoder's hidden layers, from the latent on. Default null: the encoder's, mirrored.</summary>
+        public IReadOnlyList<int>? DecoderHiddenLayers { get; init; }
+
+        /// <summary>Nonlinearity between the layers. Default ReLU.</summary>
+        public Activation Activation { get; init; } = Activation.ReLU;
+
+        /// <summary>How the posterior's σ is parameterised. Default softplus.</summary>
+        public PosteriorParameterization Posterior { get; init; } = PosteriorParameterization.Softplus;
+
+        /// <summary>The model of the data given a latent. Default mean squared error.</summary>
+        public Likelihood Likelihood { get; init; } = Likelihood.MeanSquaredError;
+
+        /// <summary>For a Gaussian likelihood: where σ comes from. Default learned per feature.</summary>
+        public GaussianNoise GaussianNoise { get; init; } = GaussianNoise.LearnedPerFeature;
+
+        /// <summary>For a Gaussian likelihood: σ in units of the scaled features, the starting value where it is learned. Default 1.</summary>
+        public float NoiseStandardDeviation { get; init; } = 1;
+
+        /// <summary>For a categorical likelihood: features in a group, that is the number of symbols. Default 0: to be given.</summary>
+        public int GroupSize { get; init; }
+
+        /// <summary>Weight of the KL divergence. Default 0.01; 1 with a likelihood in nats gives the ELBO.</summary>
+        public float Beta { get; init; } = 0.01f;
+
+        /// <summary>How Beta grows. Default constant.</summary>
+        public BetaSchedule BetaSchedule { get; init; } = BetaSchedule.Constant;
+
+        /// <summary>How the KL divergence is reduced over the latent dimensions. Default by the likelihood.</summary>
+        public KlReduction KlReduction { get; init; } = KlReduction.Auto;
+
+        /// <summary>KL divergence in nats that each latent dimension has for free (Kingma et al. 2016): below it the loss does not push. Default 0.</summary>
+        public float FreeBits { get; init; }
+
+        /// <summary>Adam's step size. Default 1e-3.</summary>
+        public float LearningRate { get; init; } = 1e-3f;
+
+        /// <summary>How the learning rate changes. Default constant.</summary>
+        public LearningRateSchedule LearningRateSchedule { get; init; } = LearningRateSchedule.Constant;
+
+        /// <summary>Decoupled weight decay (AdamW, Loshchilov and Hutter 2019) of weight matrices; biases are spared. Default 0.</summary>
+        public float WeightDecay { get; init; }
+
+        /// <summary>Largest Euclidean norm of the whole gradient; a longer one is scaled back. Default 0: no limit.</summary>
+        public float GradientClip { get; init; }
+
+        /// <summary>Share of hidden activations set to zero while training, in [0, 1). Default 0.</summary>
+        public float Dropout { get; init; }
+
+        /// <summary>Standard deviation of normal noise added to the scaled inputs while training, the targets staying clean (Im et al. 2017). Default 0.</summary>
+        public float InputNoise { get; init; }
+
+        /// <summary>Share of scaled inputs set to zero while training, the targets staying whole, in [0, 1). Default 0.</summary>
+        public float InputMasking { get; init; }
+
+        /// <summary>Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): for training data with outliers. Default 0.</summary>
+        public float TrimmedFraction { get; init; }
+
+        /// <summary>Rows in a batch. Default 128.</summary>
+        public int BatchSize { get; init; } = 128;
+
+        /// <summary>Passes over the training data. Default 150.</summary>
+        public int Epochs { get; init; } = 150;
+
+        /// <summary>Most optimiser steps, after which the training ends within an epoch. Default 0: as many as the epochs have.</summary>
+        public int MaximumSteps { get; init; }
+
+        /// <summary>Transformation of the features inside the model. Default none.</summary>
+        public InputScaling Scaling { get; init; } = InputScaling.None;
+
+        /// <summary>Share of the rows held out for validation, in [0, 1). Default 0.</summary>
+        public float ValidationFraction { get; init; }
+
+        /// <summary>Which rows are held out. Default random ones.</summary>
+        public ValidationSelection ValidationSelection { get; init; } = ValidationSelection.Random;
+
+        /// <summary>Stops when the validation loss no longer improves and restores the best weights; needs validation rows. Default null: off.</summary>
+        public EarlyStopping? EarlyStopping { get; init; }
+
+        /// <summary>Seed of everything random in a Fit: weights, order of the rows, noise. Default 0.</summary>
+        public int Seed { get; init; }
+
+        /// <summary>Where to train. Default the processor.</summary>
+        public TrainingDevice Device { get; init; } = TrainingDevice.Cpu;
+
+        /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as it uses by itself.</summary>
+        public int Threads { get; init; }
+
+        /// <summary>Name of a column of example weights (Single, not negative). Default null: all rows weigh the same.</summary>
+        public string? ExampleWeightColumnName { get; init; }
+
+        /// <summary>Output column for the posterior's standard deviation, a vector of the latent dimension. Default null: none.</summary>
+        public string? StandardDeviationColumnName { get; init; }
+
+        /// <summary>Output column for the decoded posterior mean, a vector of the size of the features and in their units. Default null: none.</summary>
+        public string? ReconstructionColumnName { get; init; }
+
+        /// <summary>
+        /// Output column for the row's negative ELBO, with the reconstruction taken at the posterior mean and Beta as given (Single, higher is less like the
+        /// training data). Default null: none.
+        /// </summary>
+        public string? ScoreColumnName { get; init; }
+
+        /// <summary>A trained model of the same architecture whose weights and scaling the training starts from. Default null: fresh weights.</summary>
+        [JsonIgnore]
+        public VaeModel? WarmStart { get; init; }
+
+        /// <summary>Told about every epoch. Default null.</summary>
+        [JsonIgnore]
+        public IProgress<VaeTrainingProgress>? Progress { get; init; }
+
+        /// <summary>Stops the training. Default none.</summary>
+        [JsonIgnore]
+        public CancellationToken CancellationToken { get; init; }
+
+        /// <summary>What a cancelled training leaves. Default an exception.</summary>
+        [JsonIgnore]
+        public CancellationBehavior OnCancellation { get; init; } = CancellationBehavior.Throw;
+
+        internal IReadOnlyList<int> DecoderLayers => DecoderHiddenLayers ?? [.. HiddenLayers.Reverse()];
+
+        internal bool SumKl => KlReduction == KlReduction.Sum || KlReduction == KlReduction.Auto && Likelihood != Likelihood.MeanSquaredError;
+
+        private const int LargestLayer = 1 << 20;
+
+        /// <summary>Checks every option that can be checked without data.</summary>
+        internal Options Validate()
+        {
+            Check.InRange(LatentDimension, 1, LargestLayer);
+            CheckLayers(Check.NotNull(HiddenLayers), nameof(HiddenLayers));
+            if (DecoderHiddenLayers is { } decoder)
+                CheckLayers(decoder, nameof(DecoderHiddenLayers));
+            Check.Defined(Activation);
+            Check.Defined(Posterior);
+            Check.Defined(Likelihood);
+            Check.Defined(GaussianNoise);
+            Check.Defined(KlReduction);
+            Check.Defined(LearningRateSchedule);
+            Check.Defined(Scaling);
+            Check.Defined(ValidationSelection);
+            Check.Defined(Device);
+            Check.Defined(OnCancellation);
+            Check.NotNull(BetaSchedule);
+            Check.Positive(NoiseStandardDeviation);
+            Check.AtLeast(Beta, 0f);
+            Check.AtLeast(FreeBits, 0f);
+            Check.Positive(LearningRate);
+            Check.AtLeast(WeightDecay, 0f);
+            Check.AtLeast(GradientClip, 0f);
+            Share(Dropout, nameof(Dropout));
+            Check.AtLeast(InputNoise, 0f);
+            Share(InputMasking, nameof(InputMasking));
+            Share(TrimmedFraction, nameof(TrimmedFraction));
+            Check.AtLeast(BatchSize, 1);
+            Check.AtLeast(Epochs, 1);
+            Check.AtLeast(MaximumSteps, 0);
+            Share(ValidationFraction, nameof(ValidationFraction));
+            EarlyStopping?.Validate();
+            Check.InRange(Threads, 0, 4096);
+            if (Likelihood == Likelihood.Categorical)
+                Check.InRange(GroupSize, 2, LargestLayer);
+            else if (GroupSize != 0)
+                throw Check.Argument(nameof(GroupSize), $"GroupSize belongs to a categorical likelihood; the likelihood is {Likelihood}.");
+            if (Likelihood is Likelihood.Bernoulli or Likelihood.Categorical && Scaling != InputScaling.None)
+                throw Check.Argument(nameof(Scaling), $"A {Likelihood} likelihood needs the features as they are: Scaling has to be None; it is {Scaling}.");
+            foreach (string? name in new[] { ExampleWeightColumnName, StandardDeviationColumnName, ReconstructionColumnName, ScoreColumnName })
+            {
+                if (name is not null)
+                    Check.ColumnName(name, "column name");
+            }
+            return this;
+
+            static void CheckLayers(IReadOnlyList<int> layers, string name)
+            {
+                if (layers.Count > 64)
+                    throw Check.OutOfRange(name, layers.Count, "at most 64 layers");
+                foreach (int width in layers)
+                    Check.InRange(width, 1, LargestLayer, name);
+            }
+
+            static void Share(float value, string name)
+            {
+                if (!(value >= 0 && value < 1))
+                    throw Check.OutOfRange(name, value, "at least 0 and below 1");
+            }
+        }
+
+        private static readonly JsonSerializerOptions Json = new()
+        {
+            Converters = { new JsonStringEnumConverter() },
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+            MaxDepth = 16,
+        };
+
+        internal string ToJson() => JsonSerializer.Serialize(this, Json);
+
+        internal static Options FromJson(string json) =>
+            (JsonSerializer.Deserialize<Options>(json, Json) ?? throw new JsonException("The options are null.")).Validate();
+    }
+}
