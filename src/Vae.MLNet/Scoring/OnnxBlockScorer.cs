@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Vae.MLNet.Scoring;
 
@@ -58,7 +59,7 @@ internal sealed class SharedSession : IDisposable
     }
 }
 
-/// <summary>Runs an ONNX graph with one float input [N, size] on blocks of rows, through tensors that are allocated once.</summary>
+/// <summary>Runs an ONNX graph with one float input [N, size] on blocks of rows, through tensors over memory that is allocated once.</summary>
 internal sealed class OnnxBlockScorer : BlockScorer
 {
     private readonly SharedSession _session;
@@ -66,8 +67,11 @@ internal sealed class OnnxBlockScorer : BlockScorer
     private readonly int _inputColumn, _inputSize, _capacity;
     private readonly int[] _outputSizes;
     private readonly string[] _inputNames, _outputNames;
+
+    // On the pinned heap: native code writes there, and an array that nobody disposes is collected like any other (PredictionEngine does not dispose its row).
+    private readonly float[] _input;
+    private readonly float[][] _outputs;
     private readonly Tensors _full;
-    private Tensors _latest;
     private Tensors? _partial;
     private int _disposed;
 
@@ -80,22 +84,12 @@ internal sealed class OnnxBlockScorer : BlockScorer
         _capacity = capacity;
         _inputNames = [inputName];
         _outputNames = outputNames;
-        _full = new Tensors(capacity, inputSize, outputSizes);
-        _latest = _full;
+        _input = Pinned(capacity * inputSize);
+        _outputs = [.. outputSizes.Select(size => Pinned(capacity * size))];
+        _full = new Tensors(this, capacity);
     }
 
-
-    public override Action<int> CreateReader(DataViewRow row)
-    {
-        // A block of one reads straight into the tensor: that is PredictionEngine's path.
-        var getter = row.GetGetter<Microsoft.ML.Data.VBuffer<float>>(row.Schema[_inputColumn]);
-        Microsoft.ML.Data.VBuffer<float> buffer = default;
-        return slot =>
-        {
-            getter(ref buffer);
-            buffer.CopyTo(_full.Input.GetTensorMutableDataAsSpan<float>().Slice(slot * _inputSize, _inputSize));
-        };
-    }
+    public override Action<int> CreateReader(DataViewRow row) => ReadInto(row, _inputColumn, _input, _inputSize);
 
     public override void Run(int rows)
     {
@@ -105,24 +99,23 @@ internal sealed class OnnxBlockScorer : BlockScorer
             if (_partial?.Rows != rows)
             {
                 _partial?.Dispose();
-                _partial = new Tensors(rows, _inputSize, _outputSizes);
+                _partial = new Tensors(this, rows);
             }
             tensors = _partial;
-            _full.Input.GetTensorDataAsSpan<float>()[..(rows * _inputSize)].CopyTo(tensors.Input.GetTensorMutableDataAsSpan<float>());
         }
         var session = _session.Enter();
         try
         {
-            session.Run(_runOptions, _inputNames, [tensors.Input], _outputNames, tensors.Outputs);
+            session.Run(_runOptions, _inputNames, tensors.Input, _outputNames, tensors.Outputs);
         }
         finally
         {
             _session.Leave();
         }
-        _latest = tensors;
+        GC.KeepAlive(this);
     }
 
-    public override ReadOnlySpan<float> Output(int column) => _latest.Outputs[column].GetTensorDataAsSpan<float>();
+    public override ReadOnlySpan<float> Output(int column) => _outputs[column];
 
     public override void Dispose()
     {
@@ -133,27 +126,30 @@ internal sealed class OnnxBlockScorer : BlockScorer
         _runOptions.Dispose();
     }
 
+    private static float[] Pinned(int length) => GC.AllocateArray<float>(length, pinned: true);
+
+    /// <summary>Tensors for a number of rows, over the start of the scorer's memory.</summary>
     private sealed class Tensors : IDisposable
     {
-        public Tensors(int rows, int inputSize, int[] outputSizes)
+        public Tensors(OnnxBlockScorer owner, int rows)
         {
             Rows = rows;
-            Input = Allocate(rows, inputSize);
-            Outputs = [.. outputSizes.Select(size => Allocate(rows, size))];
+            Input = [Over(owner._input, rows, owner._inputSize)];
+            Outputs = [.. owner._outputs.Select((memory, i) => Over(memory, rows, owner._outputSizes[i]))];
         }
 
         public int Rows { get; }
 
-        public OrtValue Input { get; }
+        public OrtValue[] Input { get; }
 
         public OrtValue[] Outputs { get; }
 
-        private static OrtValue Allocate(int rows, int size) =>
-            OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float, [rows, size]);
+        private static OrtValue Over(float[] memory, int rows, int size) => OrtValue.CreateTensorValueWithData(
+            OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [rows, size], Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0), (long)rows * size * sizeof(float));
 
         public void Dispose()
         {
-            Input.Dispose();
+            Input[0].Dispose();
             foreach (var output in Outputs)
                 output.Dispose();
         }

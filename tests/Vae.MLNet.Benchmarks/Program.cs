@@ -1,0 +1,18 @@
+using Vae.MLNet.Benchmarks;
+
+// Each benchmark is a ratio against a named baseline, both measured in turn in one process.
+var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run)>(StringComparer.Ordinal)
+{
+    ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
+    ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
+};
+
+if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))
+{
+    Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Vae.MLNet.Benchmarks -- BENCHMARK");
+    foreach (var (name, (what, _)) in benchmarks)
+        Console.Error.WriteLine($"  {name,-12} {what}");
+    return args.Length == 0 ? 0 : 2;
+}
+benchmark.Run(args[1..]);
+return 0;
