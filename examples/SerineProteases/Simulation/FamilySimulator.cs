@@ -25,7 +25,7 @@ public sealed record SimulationOptions
     public double CouplingStrength { get; init; } = 1.2;
 
     /// <summary>Mean length of a branch of the tree, in mutations proposed a position.</summary>
-    public double BranchLength { get; init; } = 2.5;
+    public double BranchLength { get; init; } = 0.8;
 
     /// <summary>Probability that a branch of the tree deletes a piece of one to four positions.</summary>
     public double DeletionRate { get; init; } = 0.02;
@@ -102,7 +102,7 @@ public static class FamilySimulator
             random.Shuffle(free);
             var own = model.Favour(free.Take(options.SpecificityPositions).Select(i => (i, random.Next(PottsModel.Letters))).ToArray(), 4);
             byte[] founder = [.. ancestor];
-            own.Evolve(founder, (int)(30 * length * options.BranchLength), random);
+            own.Evolve(founder, 60 * length, random);
             int count = options.Sequences * (s + 1) / options.Subfamilies - options.Sequences * s / options.Subfamilies;
             Grow(own, founder, count, depth: 0, clade: "1");
 

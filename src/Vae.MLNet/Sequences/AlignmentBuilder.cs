@@ -21,7 +21,6 @@ internal static partial class AlignmentBuilder
         int[] referenceColumns = [.. Enumerable.Range(0, columns).Where(c => residueOfColumn[c] >= 0)];
         if (referenceColumns.Length == 0)
             throw Check.BadFile(path, $"the reference '{raw.Names[raw.ReferenceRow]}' has no residue in a column; at least one is expected.");
-        double mostGaps = options.MaxSequenceGapShare * referenceColumns.Length;
         var keptRows = new List<int>(rows);
         for (int row = 0; row < rows; row++)
         {
@@ -29,7 +28,7 @@ internal static partial class AlignmentBuilder
             int gaps = 0;
             foreach (int c in referenceColumns)
                 gaps += tokens[c] == gap ? 1 : 0;
-            if (gaps <= mostGaps || row == raw.ReferenceRow)
+            if ((double)gaps / referenceColumns.Length <= options.MaxSequenceGapShare || row == raw.ReferenceRow)
                 keptRows.Add(row);
         }
         int droppedForGaps = rows - keptRows.Count;
@@ -42,8 +41,7 @@ internal static partial class AlignmentBuilder
             for (int c = 0; c < tokens.Length; c++)
                 gapCounts[c] += tokens[c] == gap ? 1 : 0;
         }
-        double mostColumnGaps = options.MaxColumnGapShare * keptRows.Count;
-        int[] keptColumns = [.. Enumerable.Range(0, columns).Where(c => gapCounts[c] <= mostColumnGaps && (!options.ReferenceColumnsOnly || residueOfColumn[c] >= 0))];
+        int[] keptColumns = [.. Enumerable.Range(0, columns).Where(c => (double)gapCounts[c] / keptRows.Count <= options.MaxColumnGapShare && (!options.ReferenceColumnsOnly || residueOfColumn[c] >= 0))];
         if (keptColumns.Length == 0)
             throw Check.BadFile(path, Check.Invariant($"none of {columns} columns has at most {options.MaxColumnGapShare:P0} gaps among the {keptRows.Count} sequences kept; raise MaxColumnGapShare."));
 
@@ -71,12 +69,7 @@ internal static partial class AlignmentBuilder
         string referenceName = raw.Names[raw.ReferenceRow];
         var layout = new SequenceLayout(alphabet, referenceName, reference, Numbers(options, referenceName, reference.Length), keptColumns,
             [.. keptColumns.Select(c => residueOfColumn[c])]);
-        var annotations = Annotations(path, options, raw, finalRows);
-        foreach (var (name, _) in annotations)
-        {
-            if (Alignment.IsOwnColumn(name))
-                throw Check.Argument(nameof(AlignmentOptions.AnnotationNames), $"An annotation cannot be named '{name}': that is a column of every alignment.");
-        }
+        var annotations = Annotations(options, raw, finalRows);
         return new Alignment(layout, [.. finalRows.Select(row => raw.Names[row])], [.. finalRows.Select(row => raw.Headers[row])], annotations, packed,
             weights: null, new AlignmentFiltering(rows, columns, droppedForGaps, columns - keptColumns.Length, droppedForLetters));
     }
@@ -121,7 +114,7 @@ internal static partial class AlignmentBuilder
         return [.. Enumerable.Range(first, residues)];
     }
 
-    private static List<(string Name, string[] Values)> Annotations(string path, AlignmentOptions options, RawAlignment raw, List<int> rows)
+    private static List<(string Name, string[] Values)> Annotations(AlignmentOptions options, RawAlignment raw, List<int> rows)
     {
         var result = new List<(string, string[])>();
         if (options.AnnotationSeparator is { } separator)
@@ -138,19 +131,20 @@ internal static partial class AlignmentBuilder
                 }
                 if (header.EndsWith(separator, StringComparison.Ordinal))
                     header = header[..^separator.Length];
-                string[] parts = header.Length == 0 ? [] : header.Split(separator);
-                if (names is not null && parts.Length > names.Count)
-                    throw Check.BadFile(path, Check.Invariant($"the header of '{raw.Names[row]}' has {parts.Length} annotation fields; AnnotationNames has {names.Count}."));
-                fields.Add(parts);
+                fields.Add(header.Length == 0 ? [] : header.Split(separator, names?.Count ?? int.MaxValue));
             }
             int count = names?.Count ?? fields.Max(parts => parts.Length);
             for (int i = 0; i < count; i++)
                 result.Add((names?[i] ?? Check.Invariant($"Annotation{i + 1}"), [.. fields.Select(parts => i < parts.Length ? parts[i].Trim() : "")]));
         }
         foreach (var (feature, texts) in raw.Features)
-            result.Add((feature, [.. rows.Select(row => texts.GetValueOrDefault(row, ""))]));
-        if (result.Select(pair => pair.Item1).Distinct().Count() != result.Count)
-            throw Check.Argument(nameof(options.AnnotationNames), "Two annotation columns have one name: " + string.Join(", ", result.Select(pair => pair.Item1)));
+        {
+            // A file may name its features as it likes; a column's name is made free for them.
+            string name = feature;
+            while (Alignment.IsOwnColumn(name) || result.Exists(column => column.Item1 == name))
+                name = "GS." + name;
+            result.Add((name, [.. rows.Select(row => texts.GetValueOrDefault(row, ""))]));
+        }
         return result;
     }
 

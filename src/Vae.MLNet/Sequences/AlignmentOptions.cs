@@ -91,8 +91,8 @@ public sealed record AlignmentOptions
     public string? AnnotationStart { get; init; }
 
     /// <summary>
-    /// Names of the annotation columns. Headers with fewer fields get empty ones; more fields are an error. The default, null, names
-    /// them <c>Annotation1</c>, <c>Annotation2</c>, … up to the greatest number found.
+    /// Names of the annotation columns. Headers with fewer fields get empty ones; with more, the last column keeps the rest as it
+    /// stands. The default, null, names them <c>Annotation1</c>, <c>Annotation2</c>, … up to the greatest number found.
     /// </summary>
     public IReadOnlyList<string>? AnnotationNames { get; init; }
 
@@ -123,6 +123,18 @@ public sealed record AlignmentOptions
             throw Check.Argument(nameof(AnnotationSeparator), "AnnotationSeparator is empty; a text or null is expected.");
         if (AnnotationStart is "")
             throw Check.Argument(nameof(AnnotationStart), "AnnotationStart is empty; a text or null is expected.");
+        if (AnnotationNames is { } names)
+        {
+            if (names.Count == 0)
+                throw Check.Argument(nameof(AnnotationNames), "AnnotationNames is empty; at least one name or null is expected.");
+            foreach (string name in names)
+            {
+                if (string.IsNullOrWhiteSpace(name) || Alignment.IsOwnColumn(name))
+                    throw Check.Argument(nameof(AnnotationNames), $"An annotation cannot be named '{name}': a name that is not one of every alignment's columns is expected.");
+            }
+            if (names.Distinct().Count() != names.Count)
+                throw Check.Argument(nameof(AnnotationNames), "Two annotations have one name: " + string.Join(", ", names));
+        }
         if (AnnotationNames is not null && AnnotationSeparator is null)
             throw Check.Argument(nameof(AnnotationNames), "AnnotationNames is given without AnnotationSeparator.");
     }

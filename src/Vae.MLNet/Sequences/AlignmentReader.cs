@@ -141,7 +141,7 @@ internal sealed class AlignmentReader
             {
                 if (keepText)
                     text.AddRange(line);
-                Append(line, 0, columns < 0 ? rowStart + (long)_options.MaxColumns : rowStart + (long)columns, headerLine);
+                Append(line, 0, columns < 0 ? null : rowStart + (long)columns, rowStart + (long)_options.MaxColumns, headerLine);
             }
         }
         while (_lines.TryRead(out line));
@@ -243,7 +243,7 @@ internal sealed class AlignmentReader
             var row = rows[index];
             row.Block = block;
             (_tokens, _length) = (row.Tokens, row.Length);
-            Append(line, nameEnd, _options.MaxColumns, row.Line);
+            Append(line, nameEnd, null, _options.MaxColumns, row.Line);
             (row.Tokens, row.Length) = (_tokens, _length);
             if (row.KeepText)
                 row.Text.AddRange(line[nameEnd..]);
@@ -334,8 +334,11 @@ internal sealed class AlignmentReader
         _headers.Add(header);
     }
 
-    /// <summary>Adds the tokens of a line from a place on; a row must not grow beyond <paramref name="limit"/>.</summary>
-    private void Append(ReadOnlySpan<byte> line, int from, long limit, long rowLine)
+    /// <summary>
+    /// Adds the tokens of a line from a place on. A row that grows beyond the first one, or beyond what is allowed, is found here, while reading, so that
+    /// a file cannot make it endless.
+    /// </summary>
+    private void Append(ReadOnlySpan<byte> line, int from, long? firstRowEnd, long allowedEnd, long rowLine)
     {
         if (_tokens.Length - _length < line.Length)
         {
@@ -356,13 +359,10 @@ internal sealed class AlignmentReader
                 throw BadLetter(line[i], i + 1, token == Ambiguous);
         }
         _length = length;
-        if (length > limit)
-        {
-            // Found while reading, so that a file cannot make a row endless; with the row's true length where it ends in this line.
-            if (limit - _options.MaxColumns >= 0 && _names.Count == 1)
-                throw Bad(rowLine, 1, Check.Invariant($"more than {_options.MaxColumns} columns, which MaxColumns forbids."));
-            throw Bad(_lines.LineNumber, line.Length, Check.Invariant($"sequence '{_names[^1]}' is longer than the first one, '{_names[0]}'; rows of one length are expected{Hint()}."));
-        }
+        if (length > firstRowEnd)
+            throw Bad(_lines.LineNumber, line.Length, $"sequence '{_names[^1]}' is longer than the first one, '{_names[0]}'; rows of one length are expected{Hint()}.");
+        if (length > allowedEnd)
+            throw Bad(rowLine, 1, Check.Invariant($"more than {_options.MaxColumns} columns, which MaxColumns forbids."));
     }
 
     private InvalidDataException BadLetter(byte letter, int column, bool ambiguous) =>
