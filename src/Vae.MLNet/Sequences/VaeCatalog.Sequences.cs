@@ -96,4 +96,42 @@ public sealed partial class VaeCatalog
         SiteIndependentOptions? options = null) =>
         new(Environment, outputColumnName, inputColumnName, options ?? new SiteIndependentOptions());
 
+
+    /// <summary>Writes sequences of any data as FASTA; gzipped where the name ends in <c>.gz</c>. The file is written whole or not at all.</summary>
+    /// <param name="data">Data with text columns of headers and sequences, such as an <see cref="Alignment"/> or sampled sequences.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="headerColumnName">Name of the column of headers.</param>
+    /// <param name="sequenceColumnName">Name of the column of sequences.</param>
+    /// <param name="lineWidth">Characters a line; 0 for one line a sequence.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or is not text.</exception>
+    /// <exception cref="ArgumentException">A header or a sequence cannot be written as FASTA.</exception>
+    public void SaveFasta(IDataView data, string path, string headerColumnName = Alignment.NameColumn, string sequenceColumnName = Alignment.SequenceColumn,
+        int lineWidth = 80)
+    {
+        Check.NotNull(data);
+        var header = TextColumn(headerColumnName, nameof(headerColumnName));
+        var sequence = TextColumn(sequenceColumnName, nameof(sequenceColumnName));
+        FastaFile.Write(path, Rows(), lineWidth);
+
+        DataViewSchema.Column TextColumn(string name, string parameter)
+        {
+            Check.ColumnName(name, parameter);
+            var column = data.Schema.GetColumnOrNull(name) ?? throw Check.SchemaMismatch(parameter, name, "Text", "no such column");
+            return column.Type is TextDataViewType ? column : throw Check.SchemaMismatch(parameter, name, "Text", column.Type.ToString()!);
+        }
+
+        IEnumerable<(string, string)> Rows()
+        {
+            using var cursor = data.GetRowCursor([header, sequence]);
+            var headers = cursor.GetGetter<ReadOnlyMemory<char>>(header);
+            var sequences = cursor.GetGetter<ReadOnlyMemory<char>>(sequence);
+            ReadOnlyMemory<char> name = default, text = default;
+            while (cursor.MoveNext())
+            {
+                headers(ref name);
+                sequences(ref text);
+                yield return (name.ToString(), text.ToString());
+            }
+        }
+    }
 }

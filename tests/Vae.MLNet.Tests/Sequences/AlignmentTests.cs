@@ -124,4 +124,16 @@ public sealed class AlignmentTests
         FastaFile.Write(path, [("a b", "ACDEF")], 2);
         Assert.AreEqual(">a b\nAC\nDE\nF\n", File.ReadAllText(path));
     }
+
+    [TestMethod]
+    public void SaveFasta_WritesAnyView()
+    {
+        using var files = new TemporaryFolder();
+        var ml = new MLContext(0);
+        ml.Vae.SaveFasta(ml.Data.TakeRows(Small(), 2), files["a.fasta"]);
+        Assert.AreEqual(">ref\nACDEF\n>b\nACD-F\n", File.ReadAllText(files["a.fasta"]));
+        Assert.Contains("'Tokens'", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => ml.Vae.SaveFasta(Small(), files["b.fasta"], "Tokens")).Message);
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => ml.Vae.SaveFasta(Small(), files["b.fasta"], "none"));
+        Assert.IsFalse(File.Exists(files["b.fasta"]));
+    }
 }

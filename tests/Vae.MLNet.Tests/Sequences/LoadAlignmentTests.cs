@@ -262,6 +262,48 @@ public sealed class LoadAlignmentTests
     }
 
     [TestMethod]
+    [DataRow("f.fasta", ">r/3-7 x|y\nACDEF\n>s\nAC-EF\n>t\nACDXF\n")]
+    [DataRow("f.a2m", ">r/3-7 x|y\nACkDEF\n>s\nAC.-EF\n>t\nACnnDXF\n")]
+    [DataRow("f.sto", "# STOCKHOLM 1.0\n#=GS r OS x\nr ACD\ns A-D\n\nr EF\ns EF\n//\n")]
+    public void Damage_IsAlwaysNamed(string name, string text)
+    {
+        // Whatever bytes are changed, taken out or put in, the file is read or refused with its name; nothing else happens.
+        var random = new Random(1);
+        byte[] original = Encoding.UTF8.GetBytes(text);
+        int refused = 0;
+        for (int i = 0; i < 1500; i++)
+        {
+            var bytes = new List<byte>(original);
+            for (int n = random.Next(1, 4); n > 0; n--)
+            {
+                int at = random.Next(bytes.Count);
+                byte value = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)">\n\r #/-.aA|\t"[random.Next(12)];
+                switch (random.Next(4))
+                {
+                    case 0: bytes[at] = value; break;
+                    case 1: bytes.Insert(at, value); break;
+                    case 2: bytes.RemoveAt(at); break;
+                    default: bytes.RemoveRange(at, Math.Min(random.Next(1, 20), bytes.Count - at)); break;
+                }
+                if (bytes.Count == 0)
+                    break;
+            }
+            File.WriteAllBytes(_files[name], [.. bytes]);
+            try
+            {
+                var a = Load(_files[name], (i % 2 == 0 ? Unfiltered : new AlignmentOptions()) with { AnnotationSeparator = "|" });
+                Assert.IsTrue(a.Count > 0 && a.Length > 0 && a.Tokens.Length == a.Count * a.Length);
+            }
+            catch (InvalidDataException e)
+            {
+                Assert.Contains(_files[name], e.Message);
+                refused++;
+            }
+        }
+        Assert.IsTrue(refused is > 100 and < 1500, $"{refused} refused");
+    }
+
+    [TestMethod]
     public void RealData_SerineProteases()
     {
         var options = new AlignmentOptions
