@@ -4,6 +4,8 @@ using Vae.MLNet.Benchmarks;
 var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run)>(StringComparer.Ordinal)
 {
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
+    ["export"] = ("size, load time and error of exported files in single and half precision", ExportBenchmark.Run),
+    ["fuzz"] = ("damaged files through every reader of untrusted files: fuzz CASES [DECODER-CASES] [SEED]", FuzzBenchmark.Run),
     ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
 };

@@ -93,13 +93,11 @@ internal static class PipelineArchive
     private static void CheckDirectory(Stream stream, string file)
     {
         const int RecordSize = 22, LongestComment = ushort.MaxValue;
-        long start = stream.Position;
-        long length = stream.Length - start;
+        long length = stream.Length;
         int tail = (int)Math.Min(length, RecordSize + LongestComment);
         var end = new byte[tail];
-        stream.Position = start + length - tail;
+        stream.Position = length - tail;
         stream.ReadExactly(end);
-        stream.Position = start;
         int at = end.AsSpan().LastIndexOf("PK\u0005\u0006"u8);
         if (at < 0 || at + RecordSize > tail)
             throw Check.BadFile(file, "not a saved ML.NET model: it is no zip archive, or a truncated one.");

@@ -413,7 +413,8 @@ internal sealed class PipelineExport
     /// <returns>The largest difference relative to the largest value of the output; null where the chain cannot be run row by row.</returns>
     private double? Compare(ITransformer model, DataViewSchema schema, byte[] file, double tolerance)
     {
-        using var session = new InferenceSession(file);
+        using var quiet = ExportCheck.QuietOptions();
+        using var session = new InferenceSession(file, quiet);
         var random = new Random(20173);
         var inputs = _graph.Input.ToDictionary(input => input.Name, input =>
         {

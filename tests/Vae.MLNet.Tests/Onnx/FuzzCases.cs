@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Vae.MLNet.Inference;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
@@ -16,7 +17,7 @@ internal sealed class FuzzCases
     {
         _models = [.. OnnxTestModels.Variants.Select(options => VaeGraphs.ModelFile(OnnxTestModels.Create(options), "x", "z", options.Seed == 42 ? new() : new() { Reconstruction = "r", Score = "s" }, forSaving: true))];
         _parsed = [.. _models.Select(ModelProto.Parser.ParseFrom)];
-        _zips = [.. _models.Select(model => PipelineArchiveTests.Zip(model.Length, model))];
+        _zips = [.. _models.Select(model => Zip(model.Length, model))];
         _decoders = [.. OnnxTestModels.Variants.Select(options => VaeGraphs.DecoderFile(OnnxTestModels.Create(options), withGradient: true))];
     }
 
@@ -41,7 +42,7 @@ internal sealed class FuzzCases
                 case 2: Try(() => Archive(mutations.Bytes(_zips[which])), seed, i); break;
                 default:
                     byte[] model = mutations.Fields(_parsed[which]);
-                    Try(() => Archive(PipelineArchiveTests.Zip(model.Length, model)), seed, i);
+                    Try(() => Archive(Zip(model.Length, model)), seed, i);
                     break;
             }
         }
@@ -56,6 +57,20 @@ internal sealed class FuzzCases
             byte[] file = mutations.Bytes(_decoders[(seed + i) % _decoders.Length]);
             Try(() => VaeDecoder.Load(file).Dispose(), seed, i);
         }
+    }
+
+    /// <summary>A saved pipeline of one entry; the length before the model is left out where it is null.</summary>
+    public static byte[] Zip(int? length, byte[] content)
+    {
+        var bytes = new MemoryStream();
+        using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            using var entry = zip.CreateEntry("TransformerChain/Transform_000/OnnxModel").Open();
+            if (length is { } prefix)
+                entry.Write(BitConverter.GetBytes(prefix));
+            entry.Write(content);
+        }
+        return bytes.ToArray();
     }
 
     private static void Archive(byte[] file)

@@ -84,9 +84,9 @@ public sealed class PipelineArchiveTests
         byte[] file = what switch
         {
             "text" => System.Text.Encoding.UTF8.GetBytes("no archive"),
-            "length" => Zip(model.Length + 7, model),
-            "short" => Zip(null, [1, 2]),
-            _ => Zip(model.Length, model),
+            "length" => FuzzCases.Zip(model.Length + 7, model),
+            "short" => FuzzCases.Zip(null, [1, 2]),
+            _ => FuzzCases.Zip(model.Length, model),
         };
         int end = file.AsSpan().LastIndexOf("PK\u0005\u0006"u8);
         switch (what)
@@ -98,18 +98,5 @@ public sealed class PipelineArchiveTests
         var error = Assert.ThrowsExactly<InvalidDataException>(() => PipelineArchive.Read(new MemoryStream(file), "file.zip"));
         Assert.Contains(expected, error.Message);
         Assert.Contains("file.zip", error.Message);
-    }
-
-    public static byte[] Zip(int? length, byte[] content)
-    {
-        var bytes = new MemoryStream();
-        using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
-        {
-            using var entry = zip.CreateEntry("TransformerChain/Transform_000/OnnxModel").Open();
-            if (length is { } prefix)
-                entry.Write(BitConverter.GetBytes(prefix));
-            entry.Write(content);
-        }
-        return bytes.ToArray();
     }
 }
