@@ -215,6 +215,17 @@ public sealed class LoadTests
     }
 
     [TestMethod]
+    public void Load_OddMetadata()
+    {
+        byte[] bytes = TestModels.Decoder();
+        // No key, no value (OnnxRuntime's own reader of metadata fails on them); the same key again; a text that is not UTF-8.
+        using var decoder = VaeDecoder.Load((byte[])[.. bytes, .. Field(14, []), .. Field(14, Field(1, "vae.training"u8))]);
+        Assert.AreEqual("", decoder.Metadata[""]);
+        Assert.AreEqual("", decoder.Metadata["vae.training"]);
+        Refused([.. bytes, .. Field(14, Field(2, [0xC3, 0x28]))], "not UTF-8");
+    }
+
+    [TestMethod]
     public void Load_DeepNesting_IsRefused()
     {
         byte[] inner = [];
