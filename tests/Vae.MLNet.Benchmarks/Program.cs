@@ -3,6 +3,7 @@ using Vae.MLNet.Benchmarks;
 // Each benchmark is a ratio against a named baseline, both measured in turn in one process.
 var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run)>(StringComparer.Ordinal)
 {
+    ["inference"] = ("decoding one latent and many with Vae.MLNet.Inference, against raw OnnxRuntime", InferenceBenchmark.Run),
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
     ["export"] = ("size, load time and error of exported files in single and half precision", ExportBenchmark.Run),
     ["fuzz"] = ("damaged files through every reader of untrusted files: fuzz CASES [DECODER-CASES] [SEED]", FuzzBenchmark.Run),
