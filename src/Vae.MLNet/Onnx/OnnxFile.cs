@@ -205,7 +205,7 @@ internal sealed class OnnxFile
             case OnnxType.Float or OnnxType.Int32:
                 (found, expected) = (tensor.RawData.Length, count * 4);
                 break;
-            case OnnxType.Int64:
+            case OnnxType.Int64 or OnnxType.Double:
                 (found, expected) = (tensor.RawData.Length, count * 8);
                 break;
             case OnnxType.Float16:

@@ -61,7 +61,7 @@ internal static class OnnxChecker
                 Assert.IsTrue(assigned.Add(tensor.Name), $"The name {tensor.Name} is assigned once.");
             visible.Add(tensor.Name);
             long count = tensor.Dims.Aggregate(1L, (product, dim) => product * dim);
-            int size = tensor.DataType switch { 1 or 6 => 4, 7 => 8, 9 => 1, 10 => 2, 8 => 0, _ => -1 };
+            int size = tensor.DataType switch { 1 or 6 => 4, 7 or 11 => 8, 9 => 1, 10 => 2, 8 => 0, _ => -1 };
             Assert.AreEqual(size == 0 ? 0 : size * count, tensor.RawData.Length, $"Bytes of {tensor.Name}");
         }
         var nodeNames = new HashSet<string>();
