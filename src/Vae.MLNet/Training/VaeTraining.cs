@@ -134,8 +134,8 @@ internal sealed class VaeTraining
 
     private TrainedVae Train()
     {
-        using var optimizer = new AdamOptimizer(_network.Flat, _network.Gradient!, _architecture.WeightCount, _options.WeightDecay, _options.GradientClip,
-            fused: _device.type == DeviceType.CPU);
+        using var optimizer = new AdamOptimizer(_network.Flat, _architecture.WeightCount, _options.WeightDecay, _options.GradientClip,
+            fused: _device.type == DeviceType.CPU, _network.Threads);
         using var noise = new Generator(0, _device);
         var epochs = new List<VaeEpoch>();
         long stepsPerEpoch = (_rows.Training.Count + _options.BatchSize - 1) / _options.BatchSize;
@@ -227,7 +227,7 @@ internal sealed class VaeTraining
             var terms = _network.Step(Corrupted(batch.Features, noise), batch.Features, batch.Weights, noise, beta);
             if (!double.IsFinite(terms.Loss))
                 throw Diverged(epoch, number, terms.Loss);
-            optimizer.Step(learningRate);
+            optimizer.Step(_network.Gradients, learningRate);
 
             loss += terms.Loss * weight;
             reconstruction += terms.Reconstruction * weight;

@@ -7,8 +7,8 @@ namespace Vae.MLNet.Tests.Training;
 [TestClass]
 public sealed class AdamOptimizerTests
 {
-    // More than one chunk, and no multiple of a vector.
-    private const int Count = 40_003, Decayed = 33_001, Steps = 20;
+    // No multiple of a vector, and parts that end within the decayed numbers and behind them.
+    private const int Count = 10_003, Decayed = 7_001, Steps = 20;
 
     [TestMethod]
     [DataRow(0f, 0f)]
@@ -47,6 +47,18 @@ public sealed class AdamOptimizerTests
     }
 
     [TestMethod]
+    [DataRow(2, 0f)]
+    [DataRow(2, 0.5f)]
+    [DataRow(3, 0f)]
+    public void Step_GradientInParts(int parts, float clip)
+    {
+        float[] whole = Run(0.1f, clip, fused: true), added = Run(0.1f, clip, fused: true, parts: parts);
+        for (int i = 0; i < Count; i++)
+            Assert.AreEqual(whole[i], added[i], 2e-6, $"parameter {i}");
+        CollectionAssert.AreEqual(added, Run(0.1f, clip, fused: true, parts: parts));
+    }
+
+    [TestMethod]
     public void Restore_GoesOnToTheSameBytes()
     {
         float[] whole = Run(0.1f, 0.5f, fused: true), halves = Run(0.1f, 0.5f, fused: true, restoreAt: Steps / 2);
@@ -65,11 +77,16 @@ public sealed class AdamOptimizerTests
         return randn(Count, generator: generator) * 0.1 * (step + 1);
     }
 
-    private static float[] Run(float weightDecay, float clip, bool fused, int restoreAt = -1)
+    /// <summary>A gradient as the sum of several.</summary>
+    private static Tensor[] Parts(Tensor gradient, int parts) =>
+        [.. Enumerable.Range(0, parts).Select(i => i < parts - 1 ? gradient * 0.25 : gradient * (1 - 0.25 * (parts - 1)))];
+
+    private static float[] Run(float weightDecay, float clip, bool fused, int restoreAt = -1, int parts = 1)
     {
         using var scope = NewDisposeScope();
+        using var threads = parts > 1 ? new SliceThreads(parts) : null;
         Tensor parameters = Start(), gradient = zeros(Count);
-        var optimizer = new AdamOptimizer(parameters, gradient, Decayed, weightDecay, clip, fused);
+        var optimizer = new AdamOptimizer(parameters, Decayed, weightDecay, clip, fused, threads);
         for (int step = 0; step < Steps; step++)
         {
             if (step == restoreAt)
@@ -77,11 +94,11 @@ public sealed class AdamOptimizerTests
                 var (first, second) = optimizer.ReadMoments();
                 long steps = optimizer.Steps;
                 optimizer.Dispose();
-                optimizer = new AdamOptimizer(parameters, gradient, Decayed, weightDecay, clip, fused);
+                optimizer = new AdamOptimizer(parameters, Decayed, weightDecay, clip, fused, threads);
                 optimizer.Restore(steps, first, second);
             }
             gradient.copy_(Gradient(step));
-            optimizer.Step(1e-2);
+            optimizer.Step(Parts(gradient, parts), 1e-2);
         }
         optimizer.Dispose();
         return parameters.data<float>().ToArray();

@@ -85,7 +85,7 @@ public sealed class VaeNetworkGradientTests
             using var network = new VaeNetwork(architecture, CPU, parameters, trainable: true, threads);
             using var first = new Generator(5, CPU);
             var terms = network.Step(rows, rows, weights, first, Beta);
-            float[] found = network.Gradient!.data<float>().ToArray();
+            float[] found = network.Gradients.Aggregate((sum, part) => sum + part).data<float>().ToArray();
 
             using var second = new Generator(5, CPU);
             var (loss, expected) = Autograd(architecture, parameters, rows, weights, second);

@@ -85,7 +85,7 @@ public sealed class VaeTrainerLifeCycleTests
             using var network = new VaeNetwork(architecture, torch.CPU, parameters, trainable: true);
             using var generator = new torch.Generator(1, torch.CPU);
             var terms = network.Step(batch, batch, weights, generator, beta: 1e-3);
-            return (terms.Loss, network.Gradient!.data<float>().ToArray());
+            return (terms.Loss, network.Gradients.Single().data<float>().ToArray());
         }
 
         // And through the front door: weights 2 everywhere are the same as no weights, in the losses of the history as well.
