@@ -45,6 +45,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             GaussianNoise = GaussianNoise.LearnedShared,
             Beta = 1,
             LearningRateSchedule = LearningRateSchedule.Cosine,
+            EarlyStopping = new EarlyStopping { Patience = 15 },
         }, "16 latent dimensions, for design");
 
         // What goes to production.
@@ -146,7 +147,8 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
         // Descent of Rg as the course does it, and keeping to plausible shapes: bonds and distances in their ranges, within the bulk of the prior.
         const int Starts = 40;
-        int[] starts = [.. Enumerable.Range(0, Starts).Select(_ => random.Next(training))];
+        // Half of the descents start anywhere, half from the most compact training frames.
+        int[] starts = [.. Enumerable.Range(0, Starts / 2).Select(_ => random.Next(training)), .. Enumerable.Range(0, training).OrderBy(i => rg[i]).Take(Starts / 2)];
         var rgAlone = LatentObjective.RadiusOfGyration(Shapes.Dimensions);
         double margin = 0.05 * (physical.BondMaximum - physical.BondMinimum);
         var plausible = rgAlone
@@ -154,7 +156,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             + 300 * LatentObjective.NonBondedDistances(Shapes.Dimensions, (float)(physical.NonBondedMinimum * 1.03));
         var coursePaths = starts.Select(start => decoder.Optimize(rgAlone, latents[start], new() { Steps = 300 }, cancellationToken)).ToArray();
         var plausiblePaths = starts.Select(start => decoder.Optimize(plausible, latents[start], new() { Steps = 300, PriorWeight = 0.01f }, cancellationToken)).ToArray();
-        var designPaths = starts.Select(start => designer.Optimize(plausible, design.Latents[start], new() { Steps = 600, PriorWeight = 0.002f }, cancellationToken)).ToArray();
+        var designPaths = starts.Select(start => designer.Optimize(plausible, design.Latents[start], new() { Steps = 1000, LearningRate = 0.02f, PriorWeight = 0.001f }, cancellationToken)).ToArray();
         float[][] courseEnds = Ends(coursePaths), plausibleEnds = Ends(plausiblePaths), designEnds = Ends(designPaths);
         int smallestCourse = Smallest(courseEnds, _ => true)!.Value;
         int? smallestPlausible = Smallest(plausibleEnds, physical.IsPhysical), smallestDesign = Smallest(designEnds, physical.IsPhysical);
