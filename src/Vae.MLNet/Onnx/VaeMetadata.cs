@@ -11,6 +11,15 @@ internal static class VaeMetadata
         Likelihood = "vae.likelihood", GroupSize = "vae.groupSize", Noise = "vae.noise", Options = "vae.options", Training = "vae.training",
         Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
 
+    /// <summary>JSON object that says which column of a saved transform is which: latent, standardDeviation, reconstruction, score.</summary>
+    public const string Columns = "vae.columns";
+
+    /// <summary>Float16 where weights are stored in half precision; absent otherwise.</summary>
+    public const string WeightType = "vae.weightType";
+
+    /// <summary>JSON array that describes the transforms an exported pipeline was made of.</summary>
+    public const string Pipeline = "vae.pipeline";
+
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline";
 
     /// <summary>Initialisers with the constants of the input scaling.</summary>
