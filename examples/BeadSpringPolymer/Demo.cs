@@ -45,6 +45,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             GaussianNoise = GaussianNoise.LearnedShared,
             Beta = 1,
             LearningRateSchedule = LearningRateSchedule.Cosine,
+            EarlyStopping = new EarlyStopping { Patience = 15 },
         }, "16 latent dimensions, for design");
 
         // What goes to production.
@@ -146,18 +147,20 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
         // Descent of Rg as the course does it, and keeping to plausible shapes: bonds and distances in their ranges, within the bulk of the prior.
         const int Starts = 40;
-        int[] starts = [.. Enumerable.Range(0, Starts).Select(_ => random.Next(training))];
+        // Half of the descents start anywhere, half from the most compact training frames.
+        int[] starts = [.. Enumerable.Range(0, Starts / 2).Select(_ => random.Next(training)), .. Enumerable.Range(0, training).OrderBy(i => rg[i]).Take(Starts / 2)];
         var rgAlone = LatentObjective.RadiusOfGyration(Shapes.Dimensions);
         double margin = 0.05 * (physical.BondMaximum - physical.BondMinimum);
         var plausible = rgAlone
-            + 300 * LatentObjective.BondLengths(Shapes.Dimensions, (float)(physical.BondMinimum + margin), (float)(physical.BondMaximum - margin))
-            + 300 * LatentObjective.NonBondedDistances(Shapes.Dimensions, (float)(physical.NonBondedMinimum * 1.03));
+            + 1000 * LatentObjective.BondLengths(Shapes.Dimensions, (float)(physical.BondMinimum + margin), (float)(physical.BondMaximum - margin))
+            + 1000 * LatentObjective.NonBondedDistances(Shapes.Dimensions, (float)(physical.NonBondedMinimum * 1.03));
         var coursePaths = starts.Select(start => decoder.Optimize(rgAlone, latents[start], new() { Steps = 300 }, cancellationToken)).ToArray();
         var plausiblePaths = starts.Select(start => decoder.Optimize(plausible, latents[start], new() { Steps = 300, PriorWeight = 0.01f }, cancellationToken)).ToArray();
-        var designPaths = starts.Select(start => designer.Optimize(plausible, design.Latents[start], new() { Steps = 600, PriorWeight = 0.002f }, cancellationToken)).ToArray();
+        var designPaths = starts.Select(start => designer.Optimize(plausible, design.Latents[start], new() { Steps = 1000, LearningRate = 0.03f, PriorWeight = 0.002f }, cancellationToken)).ToArray();
         float[][] courseEnds = Ends(coursePaths), plausibleEnds = Ends(plausiblePaths), designEnds = Ends(designPaths);
         int smallestCourse = Smallest(courseEnds, _ => true)!.Value;
         int? smallestPlausible = Smallest(plausibleEnds, physical.IsPhysical), smallestDesign = Smallest(designEnds, physical.IsPhysical);
+        double? LeastOnTheWay(IEnumerable<LatentOptimization> paths) => paths.SelectMany(path => path.Path.OutputArrays()).Where(physical.IsPhysical).Min(shape => (double?)Shapes.RadiusOfGyration(shape));
 
         // Pictures.
         Pictures.Losses(Path("losses.png"), canonical.Vae.History!, course.Vae.History!);
@@ -196,12 +199,12 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             CourseMinimumRg = Shapes.RadiusOfGyration(courseEnds[smallestCourse]),
             CourseShortestBond = Shapes.Bonds(courseEnds[smallestCourse]).Min(),
             PlausibleOptimizedPhysical = physical.Share(plausibleEnds),
-            PlausibleMinimumRg = smallestPlausible is { } plausibleEnd ? Shapes.RadiusOfGyration(plausibleEnds[plausibleEnd]) : null,
+            PlausibleMinimumRg = LeastOnTheWay(plausiblePaths),
             DesignValidationMse = design.MeanSquaredError(training),
             DesignInterpolationPhysical = physical.Share(Enumerable.Range(0, Pairs).SelectMany(_ => designer.Interpolate(design.Latents[random.Next(training)], design.Latents[random.Next(training)], Steps).OutputArrays())),
             DesignSampledPhysical = physical.Share(designer.Sample(4000, options.Seed).OutputArrays()),
             OptimizedPhysical = physical.Share(designEnds),
-            MinimumRg = smallestDesign is { } designEnd ? Shapes.RadiusOfGyration(designEnds[designEnd]) : null,
+            MinimumRg = LeastOnTheWay(designPaths),
             TrainingMinimumRg = shapes.Min(shape => Shapes.RadiusOfGyration(shape)),
             TrainingMinimumRgPhysical = shapes.Where(physical.IsPhysical).Min(shape => Shapes.RadiusOfGyration(shape)),
             SecondsPerEpoch = Median(canonical.Vae.History.Epochs.Select(epoch => epoch.Seconds)),
