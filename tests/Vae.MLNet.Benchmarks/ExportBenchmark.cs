@@ -16,7 +16,10 @@ internal static class ExportBenchmark
         var definition = Microsoft.ML.Data.SchemaDefinition.Create(typeof(FeatureRow));
         definition[0].ColumnType = new Microsoft.ML.Data.VectorDataViewType(Microsoft.ML.Data.NumberDataViewType.Single, Features);
         var data = context.Data.LoadFromEnumerable(SyntheticRows.Make(5000, Features).Select(row => new FeatureRow { Features = row }), definition);
-        var pipeline = context.Transforms.NormalizeMeanVariance("Scaled", "Features").Append(context.Vae.VariationalAutoencoder("Latent", "Scaled", new() { Epochs = 5 })).Fit(data);
+        // Twelve beads in the plane: centred, turned onto the principal axis, encoded.
+        var pipeline = context.Vae.CenterConformations("Centered", "Features", dimensions: 2)
+            .Append(context.Vae.AlignPrincipalAxes("Aligned", "Centered", dimensions: 2))
+            .Append(context.Vae.VariationalAutoencoder("Latent", "Aligned", new() { Epochs = 5 })).Fit(data);
         using var transformer = pipeline.LastTransformer;
         var model = transformer.Model;
         string path = Path.GetTempFileName();
