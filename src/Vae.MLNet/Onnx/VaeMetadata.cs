@@ -11,6 +11,13 @@ internal static class VaeMetadata
         Likelihood = "vae.likelihood", GroupSize = "vae.groupSize", Noise = "vae.noise", Options = "vae.options", Training = "vae.training",
         Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
 
+    public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline";
+
+    /// <summary>Initialisers with the constants of the input scaling.</summary>
+    public const string Offset = "scaling.offset", Factor = "scaling.factor";
+
+    public const string FormatVersion = "1";
+
     /// <summary>JSON object that says which column of a saved transform is which: latent, standardDeviation, reconstruction, score.</summary>
     public const string Columns = "vae.columns";
 
@@ -19,13 +26,6 @@ internal static class VaeMetadata
 
     /// <summary>JSON array that describes the transforms an exported pipeline was made of.</summary>
     public const string Pipeline = "vae.pipeline";
-
-    public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline";
-
-    /// <summary>Initialisers with the constants of the input scaling.</summary>
-    public const string Offset = "scaling.offset", Factor = "scaling.factor";
-
-    public const string FormatVersion = "1";
 
     public static void Write(OnnxGraph graph, VaeModel model, string kind)
     {
