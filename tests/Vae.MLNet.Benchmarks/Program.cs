@@ -10,8 +10,6 @@ var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run
     ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
     ["streaming"] = ("an epoch over 10 million rows made as they are read; 'rates' sets it against training in memory", StreamingBenchmark.Run),
-    ["streaming"] = ("an epoch over 10 million rows made as they are read; 'rates' sets it against training in memory", StreamingBenchmark.Run),
-    ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
 };
 
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))
