@@ -33,9 +33,9 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             throw new InvalidDataException($"The conformations have to be an array [frames, beads, {Shapes.Dimensions}]; their type is {frames.Schema[Conformation].Type}.");
 
         // All beads are alike and the energy knows neither left nor right nor a direction of the chain, so all of it may be made canonical.
-        var alignment = new AlignmentOptions { Sign = AlignmentSign.ThirdMoment, Mirror = true, ChainDirection = true };
+        var alignment = new PrincipalAxisOptions { Sign = PrincipalAxisSign.ThirdMoment, Mirror = true, ChainDirection = true };
         var canonical = Fit(context, frames, alignment, Settings, "canonical alignment");
-        var course = Fit(context, frames, new AlignmentOptions { Sign = AlignmentSign.None }, Settings, "arbitrary sign, as in the course");
+        var course = Fit(context, frames, new PrincipalAxisOptions { Sign = PrincipalAxisSign.None }, Settings, "arbitrary sign, as in the course");
         // Two numbers cannot tell twelve beads apart, and the mean of many shapes has short bonds. For designing shapes there is a model with room for them all,
         // trained by the ELBO with the noise learned.
         var design = Fit(context, frames, alignment, Settings with
@@ -104,7 +104,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         CancellationToken = cancellationToken,
     };
 
-    private Fitted Fit(MLContext context, IDataView frames, AlignmentOptions alignment, VaeTrainer.Options settings, string name)
+    private Fitted Fit(MLContext context, IDataView frames, PrincipalAxisOptions alignment, VaeTrainer.Options settings, string name)
     {
         Fitted fitted = null!;
         AnsiConsole.Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(progress =>
