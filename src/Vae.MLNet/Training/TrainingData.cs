@@ -8,7 +8,7 @@ namespace Vae.MLNet.Training;
 internal sealed record TrainingData(float[] Features, int Rows, float[]? Weights)
 {
     /// <summary>Reads and checks a feature column: known size, finite numbers, and what the likelihood asks for.</summary>
-    public static TrainingData Read(IDataView data, string featureColumn, VaeTrainer.Options options, int? size, CancellationToken cancellation)
+    public static TrainingData Read(IDataView data, string featureColumn, VaeTrainer.Options options, int? size, CancellationToken cancellation, bool allowMissing = false)
     {
         var (column, features) = Check.FloatVector(data.Schema, featureColumn, nameof(data), size);
         DataViewSchema.Column? weightColumn = null;
@@ -45,7 +45,7 @@ internal sealed record TrainingData(float[] Features, int Rows, float[]? Weights
             CollectionsMarshal.SetCount(values, (rows + 1) * features);
             var row = CollectionsMarshal.AsSpan(values).Slice(rows * features, features);
             buffer.CopyTo(row);
-            CheckRow(row, featureColumn, rows, options);
+            CheckRow(row, featureColumn, rows, options, allowMissing);
             if (weightGetter is not null)
             {
                 float weight = 0;
@@ -63,12 +63,12 @@ internal sealed record TrainingData(float[] Features, int Rows, float[]? Weights
         return new([.. values], rows, weightGetter is null ? null : [.. weights]);
     }
 
-    /// <summary>Checks the numbers of one row.</summary>
-    internal static void CheckRow(ReadOnlySpan<float> row, string column, long index, VaeTrainer.Options options)
+    /// <summary>Checks the numbers of one row; NaN may be allowed to stand for a missing one.</summary>
+    internal static void CheckRow(ReadOnlySpan<float> row, string column, long index, VaeTrainer.Options options, bool allowMissing = false)
     {
         for (int j = 0; j < row.Length; j++)
         {
-            if (!float.IsFinite(row[j]))
+            if (!float.IsFinite(row[j]) && !(allowMissing && float.IsNaN(row[j])))
                 throw Check.NotFinite(column, index, j, row[j]);
         }
         if (options.Likelihood is not (Likelihood.Bernoulli or Likelihood.Categorical))
