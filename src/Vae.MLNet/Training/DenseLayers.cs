@@ -10,6 +10,8 @@ namespace Vae.MLNet.Training;
 /// </summary>
 internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activation activation, float dropout)
 {
+    // One stack belongs to one thread at a time: the trace is of the latest forward pass.
+
     /// <summary>W [outputs, inputs] and b [outputs], with the places of their gradients where they are trained.</summary>
     public sealed record Layer(Tensor Weight, Tensor Bias, Tensor? WeightGradient, Tensor? BiasGradient);
 

@@ -14,37 +14,35 @@ internal sealed class VaeNetwork : IDisposable
 
     private const double LogTwoPi = 1.8378770664093453;
 
+    /// <summary>Rows that a slice of a batch has at least: fewer do not fill a core.</summary>
+    private const int SmallestSlice = 32;
+
     private readonly VaeArchitecture _architecture;
     private readonly DisposeScope _scope;
-    private readonly DenseLayers _encoder, _decoder;
+    private readonly Slice[] _slices;
+    private readonly SliceThreads? _threads;
     private readonly Tensor? _logSigma;
 
-    public VaeNetwork(VaeArchitecture architecture, Device device, ReadOnlySpan<float> parameters, bool trainable)
+    /// <param name="architecture">Shapes and options.</param>
+    /// <param name="device">Where the tensors live.</param>
+    /// <param name="parameters">Starting values, laid out as the architecture says.</param>
+    /// <param name="trainable">Whether gradients are wanted.</param>
+    /// <param name="threads">On the processor, the number of slices that a batch is cut into, each worked on by a thread of its own.</param>
+    public VaeNetwork(VaeArchitecture architecture, Device device, ReadOnlySpan<float> parameters, bool trainable, int threads = 1)
     {
         _architecture = architecture;
         _scope = NewDisposeScope();
         Flat = tensor(parameters.ToArray(), device: device);
-        Gradient = trainable ? zeros_like(Flat) : null;
-        _encoder = Layers([.. Names("encoder", architecture.EncoderLayers), "posterior"]);
-        _decoder = Layers([.. Names("decoder", architecture.DecoderLayers), "output"]);
         if (architecture.Options.Likelihood == Likelihood.Gaussian)
-        {
             _logSigma = View(Flat, architecture["noise.logSigma"]);
-            if (Gradient is not null && architecture.Options.GaussianNoise != GaussianNoise.Fixed)
-            {
-                _logSigma.requires_grad_(true);
-                _logSigma.grad = View(Gradient, architecture["noise.logSigma"]);
-            }
-        }
-
-        DenseLayers Layers(string[] names) => new([.. names.Select(Layer)], architecture.Options.Activation, architecture.Options.Dropout);
-
-        DenseLayers.Layer Layer(string name)
-        {
-            var (weight, bias) = (architecture[name + ".weight"], architecture[name + ".bias"]);
-            return new(View(Flat, weight), View(Flat, bias), Gradient is null ? null : View(Gradient, weight), Gradient is null ? null : View(Gradient, bias));
-        }
+        int count = trainable && device.type == DeviceType.CPU ? Math.Clamp(threads, 1, Math.Max(1, architecture.Options.BatchSize / SmallestSlice)) : 1;
+        _slices = [.. Enumerable.Range(0, count).Select(_ => new Slice(architecture, Flat, _logSigma, trainable ? zeros_like(Flat) : null))];
+        Gradient = _slices[0].Gradient;
+        _threads = count > 1 ? new SliceThreads(count) : null;
     }
+
+    /// <summary>Slices that a batch is cut into.</summary>
+    public int Slices => _slices.Length;
 
     public Tensor Flat { get; }
 
@@ -73,45 +71,43 @@ internal sealed class VaeNetwork : IDisposable
     }
 
     /// <summary>Posterior of scaled rows [N, features]: mean, σ and log σ, each [N, latent].</summary>
-    public (Tensor Mean, Tensor Sigma, Tensor LogSigma) Encode(Tensor x) => Posterior(_encoder.Forward(x));
+    public (Tensor Mean, Tensor Sigma, Tensor LogSigma) Encode(Tensor x) => Posterior(_slices[0].Encoder.Forward(x));
 
     /// <summary>The network's output for latents [N, latent]: scaled means or logits, [N, features].</summary>
-    public Tensor Decode(Tensor z) => _decoder.Forward(z);
+    public Tensor Decode(Tensor z) => _slices[0].Decoder.Forward(z);
 
     /// <summary>Forward and backward pass of a batch; the gradient of every parameter stands in <see cref="Gradient"/> afterwards.</summary>
     /// <param name="input">Scaled rows [N, features], with noise or masks where the options ask for them.</param>
     /// <param name="target">The rows to reconstruct.</param>
+    /// <param name="weights">Weights of the rows, [N], or null where all weigh the same.</param>
     /// <param name="generator">Source of ε and of dropout.</param>
-    /// <param name="weigh">Weights of the rows that sum to one, or null for the plain mean, from each row's reconstruction and KL terms.</param>
     /// <param name="beta">Weight of the KL term.</param>
-    public BatchTerms Step(Tensor input, Tensor target, Generator generator, Func<Tensor, Tensor, Tensor?> weigh, double beta)
+    public BatchTerms Step(Tensor input, Tensor target, Tensor? weights, Generator generator, double beta)
     {
+        using var noGrad = no_grad();
         var options = _architecture.Options;
-        var dropout = options.Dropout > 0 ? generator : null;
-        Tensor statistics, output;
-        using (no_grad())
-            statistics = _encoder.Forward(input, dropout, trace: true);
-        statistics.requires_grad_(true);
-        var (mean, sigma, logSigma) = Posterior(statistics);
-        var z = mean + sigma * randn(mean.shape, device: mean.device, generator: generator);
-        using (no_grad())
-            output = _decoder.Forward(z.detach(), dropout, trace: true);
-        output.requires_grad_(true);
+        int count = (int)input.shape[0];
+        var noise = randn(count, _architecture.Latent, device: input.device, generator: generator);
+        // What couples the rows of a batch is done on the whole of it.
+        bool coupled = options.TrimmedFraction > 0 || options.FreeBits > 0 || options.Dropout > 0;
+        int slices = coupled ? 1 : Math.Min(_slices.Length, Math.Max(1, count / SmallestSlice));
+        double total = weights?.sum().item<float>() ?? count;
+        if (slices == 1)
+            return _slices[0].Step(this, input, target, weights, noise, generator, beta, total);
 
-        var reconstructionOfRows = Reconstruction(target, output);
-        var klOfRows = Kl(mean, sigma, logSigma);
-        var weights = weigh(reconstructionOfRows, klOfRows);
-        var terms = Reduce(reconstructionOfRows, klOfRows, weights, beta, options);
-        // The reconstruction depends on the output alone and the KL term on the posterior alone; the decoder's part of the chain stands between the two.
-        _logSigma?.grad?.zero_();
-        terms.Reconstruction.backward();
-        Tensor latentGradient;
-        using (no_grad())
-            latentGradient = _decoder.Backward(output.grad!, inputGradient: true)!;
-        (terms.Kl * beta + (z * latentGradient).sum()).backward();
-        using (no_grad())
-            _encoder.Backward(statistics.grad!, inputGradient: false);
-        return terms;
+        var terms = new BatchTerms?[slices];
+        _threads!.Run(slices, i =>
+        {
+            using var scope = NewDisposeScope();
+            using var quiet = no_grad();
+            int start = (int)((long)count * i / slices), length = (int)((long)count * (i + 1) / slices) - start;
+            terms[i] = _slices[i].Step(this, input.narrow(0, start, length), target.narrow(0, start, length), weights?.narrow(0, start, length),
+                noise.narrow(0, start, length), generator, beta, total);
+        });
+        for (int i = 1; i < slices; i++)
+            Gradient!.add_(_slices[i].Gradient!);
+        // Always added in the same order, so that the same number of threads gives the same bytes.
+        return terms.Aggregate((sum, term) => sum!.Plus(term!))!;
     }
 
     /// <summary>The terms of a batch without gradients and dropout, z drawn from the posterior.</summary>
@@ -119,8 +115,9 @@ internal sealed class VaeNetwork : IDisposable
     {
         var (mean, sigma, logSigma) = Encode(rows);
         var z = mean + sigma * randn(mean.shape, device: mean.device, generator: generator);
-        var normalized = weights is null ? null : weights / weights.sum();
-        return Reduce(Reconstruction(rows, Decode(z)), Kl(mean, sigma, logSigma), normalized, beta, _architecture.Options);
+        var share = weights is null ? null : weights / weights.sum();
+        double reconstruction = Mean(Reconstruction(rows, Decode(z)), share, (int)rows.shape[0]);
+        return new(reconstruction, PerDimension(Kl(mean, sigma, logSigma), share, (int)rows.shape[0]), beta, _architecture.Options);
     }
 
     /// <summary>KL divergence from the prior for each row and dimension in nats, [N, latent]: -1/2 (1 + log σ² - μ² - σ²) (Kingma and Welling 2014, appendix B).</summary>
@@ -135,12 +132,12 @@ internal sealed class VaeNetwork : IDisposable
             case Likelihood.MeanSquaredError:
                 return (target - output).square().mean([1]);
             case Likelihood.Gaussian:
-                return (((target - output) / _logSigma!.exp()).square().mul(0.5) + _logSigma).sum(1) + _architecture.Features * 0.5 * LogTwoPi;
+                return (((target - output) / _logSigma!.exp()).square().mul(0.5) + _logSigma).sum([1]) + _architecture.Features * 0.5 * LogTwoPi;
             case Likelihood.Bernoulli:
-                return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum(1);
+                return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum([1]);
             case Likelihood.Categorical:
                 int group = options.GroupSize;
-                return -(target * F.log_softmax(output.view(-1, _architecture.Features / group, group), -1).view(-1, _architecture.Features)).sum(1);
+                return -(target * F.log_softmax(output.view(-1, _architecture.Features / group, group), -1).view(-1, _architecture.Features)).sum([1]);
             default:
                 throw Check.OutOfRange(nameof(options.Likelihood), options.Likelihood, "a known likelihood");
         }
@@ -154,8 +151,7 @@ internal sealed class VaeNetwork : IDisposable
 
     public void Dispose()
     {
-        if (_logSigma is not null)
-            _logSigma.grad = null;
+        _threads?.Dispose();
         _scope.Dispose();
     }
 
@@ -173,19 +169,173 @@ internal sealed class VaeNetwork : IDisposable
         return (mean, logSigma.exp(), logSigma);
     }
 
-    private static BatchTerms Reduce(Tensor reconstruction, Tensor kl, Tensor? weights, double beta, VaeTrainer.Options options)
+    /// <summary>Mean of [N] by weights that sum to one, or over <paramref name="count"/> rows.</summary>
+    private static double Mean(Tensor rows, Tensor? share, double count) =>
+        share is null ? rows.sum().item<float>() / count : (rows * share).sum().item<float>();
+
+    private static double[] PerDimension(Tensor kl, Tensor? share, double count)
     {
-        var meanReconstruction = weights is null ? reconstruction.mean() : (reconstruction * weights).sum();
-        var perDimension = weights is null ? kl.mean([0]) : (kl * weights.unsqueeze(1)).sum(0);
-        var free = options.FreeBits > 0 ? perDimension.clamp_min(options.FreeBits) : perDimension;
-        var reduced = options.SumKl ? free.sum() : free.mean();
-        return new(meanReconstruction, reduced, perDimension, meanReconstruction.item<float>() + beta * reduced.item<float>());
+        var sums = share is null ? kl.sum([0]) / count : (kl * share.unsqueeze(1)).sum([0]);
+        return [.. sums.cpu().data<float>().ToArray().Select(value => (double)value)];
     }
 
     private static Tensor View(Tensor flat, ParameterSlot slot) => flat.narrow(0, slot.Offset, slot.Length).view(slot.Shape).detach();
 
     private static IEnumerable<string> Names(string stem, int count) => Enumerable.Range(0, count).Select(i => Check.Invariant($"{stem}.{i}"));
+
+    /// <summary>One thread's part of a batch: the shared parameters, and a gradient of its own.</summary>
+    private sealed class Slice
+    {
+        private readonly VaeArchitecture _architecture;
+        private readonly Tensor? _logSigma, _logSigmaGradient;
+
+        public Slice(VaeArchitecture architecture, Tensor flat, Tensor? logSigma, Tensor? gradient)
+        {
+            _architecture = architecture;
+            _logSigma = logSigma;
+            Gradient = gradient;
+            if (logSigma is not null && gradient is not null && architecture.Options.GaussianNoise != GaussianNoise.Fixed)
+                _logSigmaGradient = View(gradient, architecture["noise.logSigma"]);
+            Encoder = Layers([.. Names("encoder", architecture.EncoderLayers), "posterior"]);
+            Decoder = Layers([.. Names("decoder", architecture.DecoderLayers), "output"]);
+
+            DenseLayers Layers(string[] names) => new([.. names.Select(Layer)], architecture.Options.Activation, architecture.Options.Dropout);
+
+            DenseLayers.Layer Layer(string name)
+            {
+                var (weight, bias) = (architecture[name + ".weight"], architecture[name + ".bias"]);
+                return new(View(flat, weight), View(flat, bias), gradient is null ? null : View(gradient, weight), gradient is null ? null : View(gradient, bias));
+            }
+        }
+
+        public Tensor? Gradient { get; }
+
+        public DenseLayers Encoder { get; }
+
+        public DenseLayers Decoder { get; }
+
+        /// <param name="network">The owner.</param>
+        /// <param name="input">Rows to encode.</param>
+        /// <param name="target">Rows to reconstruct.</param>
+        /// <param name="weights">Their weights, or null.</param>
+        /// <param name="noise">ε for each row.</param>
+        /// <param name="generator">Source of dropout masks.</param>
+        /// <param name="beta">Weight of the KL term.</param>
+        /// <param name="total">Sum of the weights of the whole batch.</param>
+        public BatchTerms Step(VaeNetwork network, Tensor input, Tensor target, Tensor? weights, Tensor noise, Generator generator, double beta, double total)
+        {
+            var options = _architecture.Options;
+            int latent = _architecture.Latent;
+            var dropout = options.Dropout > 0 ? generator : null;
+
+            var statistics = Encoder.Forward(input, dropout, trace: true);
+            var (mean, sigma, logSigma) = network.Posterior(statistics);
+            var output = Decoder.Forward(mean + sigma * noise, dropout, trace: true);
+            var reconstruction = network.Reconstruction(target, output);
+            var kl = Kl(mean, sigma, logSigma);
+
+            var share = weights is null ? null : weights / total;
+            if (options.TrimmedFraction > 0)
+                share = Trimmed(reconstruction, kl, beta, share);
+            var terms = new BatchTerms(Mean(reconstruction, share, total), PerDimension(kl, share, total), beta, options);
+
+            // The share of each row in the mean, as a column or a number.
+            var column = share?.unsqueeze(1);
+            Tensor Shared(Tensor gradient, double factor = 1) => column is null ? gradient.mul_(factor / total) : gradient.mul_(column).mul_(factor);
+
+            var latentGradient = Decoder.Backward(OutputGradient(target, output, Shared), inputGradient: true)!;
+
+            // dKL/dμ = μ and dKL/dσ = σ - 1/σ, for dimensions above the free bits, on top of what comes through z = μ + σ ε.
+            double weight = options.SumKl ? beta : beta / latent;
+            var meanGradient = Shared(mean.clone(), weight);
+            var sigmaGradient = Shared(sigma - (-logSigma).exp_(), weight);
+            if (options.FreeBits > 0)
+            {
+                var pushed = tensor([.. terms.KlPerDimension.Select(value => value > options.FreeBits ? 1f : 0f)], device: mean.device);
+                meanGradient.mul_(pushed);
+                sigmaGradient.mul_(pushed);
+            }
+            meanGradient.add_(latentGradient);
+            sigmaGradient.add_(latentGradient.mul_(noise));
+            // dσ/ds of the parameterisation.
+            var raw = statistics.narrow(1, latent, latent);
+            if (options.Posterior == PosteriorParameterization.Softplus)
+                sigmaGradient.mul_(raw.sigmoid());
+            else
+                sigmaGradient.mul_(sigma).mul_(0.5).mul_(raw.ge(LogVarianceMinimum).logical_and_(raw.le(LogVarianceMaximum)));
+            Encoder.Backward(cat([meanGradient, sigmaGradient], 1), inputGradient: false);
+            return terms;
+        }
+
+        /// <summary>Gradient of the reconstruction term with respect to the network's output; that of log σ goes to its place.</summary>
+        private Tensor OutputGradient(Tensor target, Tensor output, Func<Tensor, double, Tensor> shared)
+        {
+            var options = _architecture.Options;
+            switch (options.Likelihood)
+            {
+                case Likelihood.MeanSquaredError:
+                    return shared(output - target, 2.0 / _architecture.Features);
+                case Likelihood.Gaussian:
+                    var sigma = _logSigma!.exp();
+                    var residual = (output - target).div_(sigma);
+                    if (_logSigmaGradient is not null)
+                    {
+                        var perRow = shared(1 - residual.square(), 1);
+                        _logSigmaGradient.copy_(_logSigmaGradient.NumberOfElements == 1 ? perRow.sum().unsqueeze(0) : perRow.sum([0]));
+                    }
+                    return shared(residual.div_(sigma), 1);
+                case Likelihood.Bernoulli:
+                    return shared(output.sigmoid().sub_(target), 1);
+                case Likelihood.Categorical:
+                    int group = options.GroupSize;
+                    var groups = target.view(-1, _architecture.Features / group, group);
+                    // A missing symbol, all zeros, has no gradient.
+                    var present = groups.sum(-1, keepdim: true);
+                    return shared(output.view(groups.shape).softmax(-1).mul_(present).sub_(groups).view(target.shape), 1);
+                default:
+                    throw Check.OutOfRange(nameof(options.Likelihood), options.Likelihood, "a known likelihood");
+            }
+        }
+
+        /// <summary>Shares of a batch's rows without the worst ones.</summary>
+        private Tensor Trimmed(Tensor reconstruction, Tensor kl, double beta, Tensor? share)
+        {
+            var options = _architecture.Options;
+            int count = (int)reconstruction.shape[0];
+            int kept = Math.Max(1, count - (int)(count * options.TrimmedFraction));
+            var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])) * beta;
+            var (_, indexes) = row.topk(kept, largest: false, sorted: false);
+            var trimmed = zeros(count, device: row.device).index_fill_(0, indexes, 1);
+            if (share is not null)
+                trimmed.mul_(share);
+            float sum = trimmed.sum().item<float>();
+            // Should all the weight be on the trimmed rows, nothing is trimmed.
+            return sum > 0 ? trimmed.div_(sum) : share!;
+        }
+    }
 }
 
-/// <summary>The terms of a batch's loss: reconstruction, KL reduced as the options say, KL of each latent dimension, and the whole.</summary>
-internal sealed record BatchTerms(Tensor Reconstruction, Tensor Kl, Tensor KlPerDimension, double Loss);
+/// <summary>The terms of a batch's loss, each a mean over its rows.</summary>
+internal sealed class BatchTerms(double reconstruction, double[] klPerDimension, double beta, VaeTrainer.Options options)
+{
+    public double Reconstruction => reconstruction;
+
+    /// <summary>KL divergence of each latent dimension in nats.</summary>
+    public double[] KlPerDimension => klPerDimension;
+
+    /// <summary>KL divergence above the free bits, reduced as the options say.</summary>
+    public double Kl
+    {
+        get
+        {
+            double sum = klPerDimension.Sum(value => Math.Max(value, options.FreeBits));
+            return options.SumKl ? sum : sum / klPerDimension.Length;
+        }
+    }
+
+    public double Loss => reconstruction + beta * Kl;
+
+    /// <summary>The terms of two parts of a batch, each already divided by the size of the whole.</summary>
+    public BatchTerms Plus(BatchTerms other) =>
+        new(reconstruction + other.Reconstruction, [.. klPerDimension.Zip(other.KlPerDimension, (a, b) => a + b)], beta, options);
+}

@@ -44,9 +44,7 @@ internal sealed class VaeTraining
                 $"WarmStart has to have the architecture of the options ({architecture.Features} features, {architecture.Latent} latent dimensions, {architecture.ParameterCount} parameters); it has {start.FeatureCount} features, {start.LatentDimension} latent dimensions, {start.ParameterCount} parameters."));
         }
         var device = TorchRuntime.Device(options.Device);
-        int threads = get_num_threads();
-        if (options.Threads > 0)
-            set_num_threads(options.Threads);
+        int before = get_num_threads(), threads = options.Threads > 0 ? options.Threads : before;
         try
         {
             using var scope = NewDisposeScope();
@@ -54,13 +52,14 @@ internal sealed class VaeTraining
             var trainingRows = ToDevice(training, features, scale, device);
             var validationRows = validation is null ? null : ToDevice(validation, features, scale, device);
             float[] initial = options.WarmStart?.Parameters ?? VaeNetwork.Initialize(architecture, options.Seed);
-            using var network = new VaeNetwork(architecture, device, initial, trainable: true);
+            using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
+            // Cores that work on slices of their own do not wait for each other within every product.
+            set_num_threads(Math.Max(1, threads / network.Slices));
             return new VaeTraining(options, architecture, device, trainingRows, validationRows, scale, network).Train();
         }
         finally
         {
-            if (options.Threads > 0)
-                set_num_threads(threads);
+            set_num_threads(before);
         }
     }
 
@@ -143,10 +142,9 @@ internal sealed class VaeTraining
     private VaeEpoch Epoch(int epoch, AdamOptimizer optimizer, Generator noise, long stepsPerEpoch, long totalSteps)
     {
         using var scope = NewDisposeScope();
-        int latent = _architecture.Latent;
         noise.manual_seed(SeedStream.Torch(_options.Seed, Purpose.Noise, epoch));
         var order = tensor(SeedStream.Permutation(_training.Count, _options.Seed, Purpose.Order, epoch), device: _device);
-        var klPerDimension = zeros(latent, device: _device);
+        var klPerDimension = new double[_architecture.Latent];
         double reconstruction = 0, weight = 0, kl = 0, loss = 0, beta = 0, learningRate = 0;
         int batch = 0;
         for (int start = 0; start < _training.Count && optimizer.Steps < totalSteps; start += _options.BatchSize, batch++)
@@ -163,20 +161,21 @@ internal sealed class VaeTraining
             long step = optimizer.Steps;
             beta = _options.Beta * _options.BetaSchedule.Factor((double)step / stepsPerEpoch, _options.Epochs);
             learningRate = LearningRate(step, totalSteps);
-            var terms = _network.Step(Corrupted(rows, noise), rows, noise, (reconstruction, kl) => Weigh(weights, reconstruction, kl, beta), beta);
+            var terms = _network.Step(Corrupted(rows, noise), rows, weights, noise, beta);
             if (!double.IsFinite(terms.Loss))
                 throw Diverged(epoch, batch + 1, terms.Loss);
             optimizer.Step(learningRate);
 
             loss += terms.Loss * count;
-            reconstruction += terms.Reconstruction.item<float>() * (double)count;
-            kl += terms.Kl.item<float>() * (double)count;
-            klPerDimension.add_(terms.KlPerDimension.detach(), count);
+            reconstruction += terms.Reconstruction * count;
+            kl += terms.Kl * count;
+            for (int i = 0; i < klPerDimension.Length; i++)
+                klPerDimension[i] += terms.KlPerDimension[i] * count;
             weight += count;
         }
 
         weight = Math.Max(weight, 1);
-        double[] perDimension = [.. klPerDimension.cpu().data<float>().ToArray().Select(sum => sum / weight)];
+        double[] perDimension = [.. klPerDimension.Select(sum => sum / weight)];
         (double Loss, double Reconstruction, double Kl)? validation = _validation is null ? null : Validate();
         return new VaeEpoch(epoch, loss / weight, reconstruction / weight, kl / weight, perDimension, beta, learningRate,
             validation?.Loss, validation?.Reconstruction, validation?.Kl, _watch.Elapsed.TotalSeconds);
@@ -200,26 +199,6 @@ internal sealed class VaeTraining
         return rows;
     }
 
-    /// <summary>Weights of a batch's rows that sum to one, the worst share of rows left out where trimming is on; null where all rows weigh the same.</summary>
-    private Tensor? Weigh(Tensor? weights, Tensor reconstruction, Tensor kl, double beta)
-    {
-        using var noGrad = no_grad();
-        if (_options.TrimmedFraction > 0)
-        {
-            int count = (int)reconstruction.shape[0];
-            int kept = Math.Max(1, count - (int)(count * _options.TrimmedFraction));
-            var row = reconstruction + (_options.SumKl ? kl.sum(1) : kl.mean([1])) * beta;
-            var (_, indexes) = row.topk(kept, largest: false, sorted: false);
-            var trimmed = zeros(count, device: _device).index_fill_(0, indexes, 1);
-            if (weights is not null)
-                trimmed.mul_(weights);
-            // Should all the weight be on the trimmed rows, nothing is trimmed.
-            if (trimmed.sum().item<float>() > 0)
-                weights = trimmed;
-        }
-        return weights is null ? null : weights / weights.sum();
-    }
-
     /// <summary>Losses on the validation rows, z drawn from the posterior with the same noise every time, so that epochs compare.</summary>
     private (double Loss, double Reconstruction, double Kl) Validate()
     {
@@ -235,8 +214,8 @@ internal sealed class VaeTraining
                 continue;
             var terms = _network.Evaluate(_validation.Features.narrow(0, start, count), weights, generator, _options.Beta);
             loss += terms.Loss * weight;
-            reconstruction += terms.Reconstruction.item<float>() * weight;
-            kl += terms.Kl.item<float>() * weight;
+            reconstruction += terms.Reconstruction * weight;
+            kl += terms.Kl * weight;
             total += weight;
         }
         return (loss / total, reconstruction / total, kl / total);
@@ -259,12 +238,12 @@ internal sealed class VaeTraining
             var rows = _training.Features.narrow(0, start, count);
             var (mean, sigma, _) = network.Encode(rows);
             var wide = mean.to(ScalarType.Float64);
-            sum.add_(wide.sum(0));
-            sumOfSquares.add_(wide.square().sum(0));
+            sum.add_(wide.sum([0]));
+            sumOfSquares.add_(wide.square().sum([0]));
             if (wantsResidual)
             {
                 var z = mean + sigma * randn(mean.shape, device: _device, generator: generator);
-                squares.add_((rows - network.Decode(z)).to(ScalarType.Float64).square().sum(0));
+                squares.add_((rows - network.Decode(z)).to(ScalarType.Float64).square().sum([0]));
             }
         }
         const double ActiveVariance = 0.01;
