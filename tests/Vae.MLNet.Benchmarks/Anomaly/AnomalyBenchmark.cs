@@ -54,7 +54,10 @@ internal static class AnomalyBenchmark
                 {
                     Func<float[][], float[]> score = null!;
                     seconds[m] += Paired.Seconds(() => score = Methods[m].Fit(training, seed));
-                    auc[m, t] += 100 * RocAuc(score(test), labels) / Seeds;
+                    float[] scores = score(test);
+                    if (scores.Any(float.IsNaN))
+                        Console.Error.WriteLine($"{Methods[m].Name} gives {scores.Count(float.IsNaN)} scores of NaN on {tables[t].Name}.");
+                    auc[m, t] += 100 * RocAuc(scores, labels) / Seeds;
                 }
             }
         }
@@ -87,7 +90,7 @@ internal static class AnomalyBenchmark
         long positives = labels.Count(label => label);
         for (int start = 0; start < order.Length;)
         {
-            int end = start;
+            int end = start + 1;
             while (end < order.Length && scores[order[end]] == scores[order[start]])
                 end++;
             double rank = (start + 1 + end) / 2.0;
