@@ -8,14 +8,14 @@ namespace Vae.MLNet.Benchmarks;
 /// <summary>Epochs of the flagship network, 24-256-256-256-2-256-256-256-24 on 10,000 rows in batches of 128.</summary>
 internal static class TrainingBenchmark
 {
-    private const int Rows = 10_000, Features = 24, Batch = 128, Epochs = 10;
+    private const int Rows = 10_000, Features = 24, Batch = 128, Epochs = 30;
 
     public static void Run(string[] args)
     {
         int threads = args.Length > 0 ? int.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture) : get_num_threads();
         set_num_threads(threads);
         var rows = SyntheticRows.Make(Rows, Features);
-        Paired.Run($"Training, {threads} threads, {Epochs} epochs of {Rows} rows", "epoch", Epochs, rounds: 5,
+        Paired.Run($"Training, {threads} threads, {Epochs} epochs of {Rows} rows", "epoch", Epochs, rounds: 3,
             new("plain TorchSharp loop, optim.Adam", () => Paired.Seconds(() => PlainLoop(rows))),
             new("VaeTrainer", () => Library(rows, threads)));
     }

@@ -8,12 +8,26 @@ namespace Vae.MLNet.Training;
 /// A stack of linear layers with an activation (and dropout) between them, whose backward pass is written out: each gradient is multiplied straight into its place
 /// in the flat gradient, with none of autograd's bookkeeping. One belongs to one training step.
 /// </summary>
-internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activation activation, float dropout)
+internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activation activation, float dropout) : IDisposable
 {
     // One stack belongs to one thread at a time: the trace is of the latest forward pass.
 
-    /// <summary>W [outputs, inputs] and b [outputs], with the places of their gradients where they are trained.</summary>
-    public sealed record Layer(Tensor Weight, Tensor Bias, Tensor? WeightGradient, Tensor? BiasGradient);
+    /// <summary>W [outputs, inputs] and b [outputs], with the places of their gradients where they are trained. Views are made once, not in every step.</summary>
+    public sealed class Layer(Tensor weight, Tensor bias, Tensor? weightGradient, Tensor? biasGradient)
+    {
+        public Tensor Weight { get; } = weight;
+
+        public Tensor Transposed { get; } = weight.t();
+
+        public Tensor Bias { get; } = bias;
+
+        public Tensor? WeightGradient { get; } = weightGradient;
+
+        /// <summary>[1, outputs].</summary>
+        public Tensor? BiasGradient { get; } = biasGradient?.unsqueeze(0);
+    }
+
+    private Tensor? _ones;
 
     /// <summary>What the backward pass needs: the input of each layer, and what its activation had as argument and as dropout mask.</summary>
     private readonly List<(Tensor Input, Tensor? Before, Tensor? Activated, Tensor? Mask)> _trace = [];
@@ -23,7 +37,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
     {
         for (int i = 0; ; i++)
         {
-            var output = layers[i].Bias.addmm(x, layers[i].Weight.t());
+            var output = layers[i].Bias.addmm(x, layers[i].Transposed);
             if (i == layers.Count - 1)
             {
                 if (trace)
@@ -47,7 +61,12 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
     /// <summary>Writes the gradients of all parameters, given that of the output; gives that of the input where it is wanted.</summary>
     public Tensor? Backward(Tensor gradient, bool inputGradient)
     {
-        var ones = torch.ones(1, gradient.shape[0], device: gradient.device);
+        long rows = gradient.shape[0];
+        if (_ones?.shape[1] != rows)
+        {
+            _ones?.Dispose();
+            _ones = ones(1, rows, device: gradient.device).DetachFromDisposeScope();
+        }
         for (int i = layers.Count - 1; i >= 0; i--)
         {
             var layer = layers[i];
@@ -60,7 +79,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
             }
             layer.WeightGradient!.addmm_(gradient.t(), _trace[i].Input, beta: 0);
             // A product with ones sums the rows several times faster than a reduction does.
-            layer.BiasGradient!.unsqueeze(0).addmm_(ones, gradient, beta: 0);
+            layer.BiasGradient!.addmm_(_ones, gradient, beta: 0);
             if (i > 0 || inputGradient)
                 gradient = gradient.mm(layer.Weight);
         }
@@ -68,9 +87,12 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
         return inputGradient ? gradient : null;
     }
 
+    public void Dispose() => _ones?.Dispose();
+
     private static Tensor Apply(Activation activation, Tensor x) => activation switch
     {
-        Activation.ReLU => x.relu(),
+        // In place: the argument is not needed again.
+        Activation.ReLU => x.relu_(),
         Activation.SiLU => F.silu(x),
         Activation.Tanh => x.tanh(),
         Activation.ELU => F.elu(x, 1),
@@ -86,8 +108,8 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
         switch (activation)
         {
             case Activation.ReLU:
-                // y is 0 or positive, so its sign is the step function.
-                return y.sign();
+                // y is 0 or positive, so its sign is the step function; the layer above, which had y as input, is done with it.
+                return y.sign_();
             case Activation.SiLU:
                 var s = x.sigmoid();
                 return s * (x * (1 - s) + 1);

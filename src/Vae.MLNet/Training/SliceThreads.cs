@@ -14,6 +14,9 @@ internal sealed class SliceThreads : IDisposable
     /// <param name="slices">Most slices of a batch; the calling thread works on the first.</param>
     public SliceThreads(int slices) => _workers = [.. Enumerable.Range(1, slices - 1).Select(slice => new Worker(this, slice))];
 
+    /// <summary>Threads, the calling one included.</summary>
+    public int Count => _workers.Length + 1;
+
     /// <summary>Runs a job for the slices 0 to count - 1 and waits for all.</summary>
     public void Run(int count, Action<int> job)
     {

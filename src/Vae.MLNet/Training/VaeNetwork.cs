@@ -37,16 +37,21 @@ internal sealed class VaeNetwork : IDisposable
             _logSigma = View(Flat, architecture["noise.logSigma"]);
         int count = trainable && device.type == DeviceType.CPU ? Math.Clamp(threads, 1, Math.Max(1, architecture.Options.BatchSize / SmallestSlice)) : 1;
         _slices = [.. Enumerable.Range(0, count).Select(_ => new Slice(architecture, Flat, _logSigma, trainable ? zeros_like(Flat) : null))];
-        Gradient = _slices[0].Gradient;
         _threads = count > 1 ? new SliceThreads(count) : null;
     }
+
+    private int _used;
+
+    /// <summary>The gradients of the latest step, to be added up: one for each slice that the batch was cut into.</summary>
+    public IEnumerable<Tensor> Gradients => _slices.Take(_used).Select(slice => slice.Gradient!);
+
+    /// <summary>The threads that slices are worked on, or null where there is but one slice.</summary>
+    public SliceThreads? Threads => _threads;
 
     /// <summary>Slices that a batch is cut into.</summary>
     public int Slices => _slices.Length;
 
     public Tensor Flat { get; }
-
-    public Tensor? Gradient { get; }
 
     /// <summary>Draws the parameters of a fresh network: weights and biases uniform in ±1/√inputs, as torch.nn.Linear does; log σ as the options say.</summary>
     public static float[] Initialize(VaeArchitecture architecture, int seed)
@@ -76,7 +81,7 @@ internal sealed class VaeNetwork : IDisposable
     /// <summary>The network's output for latents [N, latent]: scaled means or logits, [N, features].</summary>
     public Tensor Decode(Tensor z) => _slices[0].Decoder.Forward(z);
 
-    /// <summary>Forward and backward pass of a batch; the gradient of every parameter stands in <see cref="Gradient"/> afterwards.</summary>
+    /// <summary>Forward and backward pass of a batch; the gradient of every parameter is the sum of <see cref="Gradients"/> afterwards.</summary>
     /// <param name="input">Scaled rows [N, features], with noise or masks where the options ask for them.</param>
     /// <param name="target">The rows to reconstruct.</param>
     /// <param name="weights">Weights of the rows, [N], or null where all weigh the same.</param>
@@ -92,6 +97,7 @@ internal sealed class VaeNetwork : IDisposable
         bool coupled = options.TrimmedFraction > 0 || options.FreeBits > 0 || options.Dropout > 0;
         int slices = coupled ? 1 : Math.Min(_slices.Length, Math.Max(1, count / SmallestSlice));
         double total = weights?.sum().item<float>() ?? count;
+        _used = 1;
         if (slices == 1)
             return _slices[0].Step(this, input, target, weights, noise, generator, beta, total);
 
@@ -104,8 +110,7 @@ internal sealed class VaeNetwork : IDisposable
             terms[i] = _slices[i].Step(this, input.narrow(0, start, length), target.narrow(0, start, length), weights?.narrow(0, start, length),
                 noise.narrow(0, start, length), generator, beta, total);
         });
-        for (int i = 1; i < slices; i++)
-            Gradient!.add_(_slices[i].Gradient!);
+        _used = slices;
         // Always added in the same order, so that the same number of threads gives the same bytes.
         return terms.Aggregate((sum, term) => sum!.Plus(term!))!;
     }
@@ -151,6 +156,11 @@ internal sealed class VaeNetwork : IDisposable
 
     public void Dispose()
     {
+        foreach (var slice in _slices)
+        {
+            slice.Encoder.Dispose();
+            slice.Decoder.Dispose();
+        }
         _threads?.Dispose();
         _scope.Dispose();
     }

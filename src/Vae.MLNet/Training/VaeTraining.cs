@@ -82,8 +82,8 @@ internal sealed class VaeTraining
 
     private TrainedVae Train()
     {
-        using var optimizer = new AdamOptimizer(_network.Flat, _network.Gradient!, _architecture.WeightCount, _options.WeightDecay, _options.GradientClip,
-            fused: _device.type == DeviceType.CPU);
+        using var optimizer = new AdamOptimizer(_network.Flat, _architecture.WeightCount, _options.WeightDecay, _options.GradientClip,
+            fused: _device.type == DeviceType.CPU, _network.Threads);
         using var noise = new Generator(0, _device);
         var epochs = new List<VaeEpoch>();
         long stepsPerEpoch = (_training.Count + _options.BatchSize - 1) / _options.BatchSize;
@@ -164,7 +164,7 @@ internal sealed class VaeTraining
             var terms = _network.Step(Corrupted(rows, noise), rows, weights, noise, beta);
             if (!double.IsFinite(terms.Loss))
                 throw Diverged(epoch, batch + 1, terms.Loss);
-            optimizer.Step(learningRate);
+            optimizer.Step(_network.Gradients, learningRate);
 
             loss += terms.Loss * count;
             reconstruction += terms.Reconstruction * count;

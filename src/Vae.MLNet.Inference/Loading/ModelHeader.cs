@@ -1,0 +1,136 @@
+using System.Collections.ObjectModel;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Vae.MLNet.Inference.Loading;
+
+/// <summary>What a file says of itself in its metadata, checked.</summary>
+internal sealed class ModelHeader
+{
+    public const string DecoderKind = "decoder", EncoderKind = "encoder";
+
+    private const string Format = "vae.format", FormatVersion = "1", KindKey = "vae.kind", LatentKey = "vae.latent", FeaturesKey = "vae.features",
+        LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient";
+
+    /// <summary>Most numbers in a row: far above what a dense network can have, low enough that a buffer for one row is small.</summary>
+    private const int LargestRow = 1 << 22;
+
+    private readonly string _file;
+
+    private ModelHeader(string file, IReadOnlyDictionary<string, string> metadata)
+    {
+        _file = file;
+        Metadata = metadata;
+    }
+
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    public int LatentDimension { get; private init; }
+
+    public int FeatureCount { get; private init; }
+
+    public DecoderLikelihood Likelihood { get; private init; }
+
+    public int GroupSize { get; private init; }
+
+    public float[] Noise { get; private init; } = [];
+
+    public bool Gradient { get; private init; }
+
+    public bool HasLogits => Likelihood is DecoderLikelihood.Bernoulli or DecoderLikelihood.Categorical;
+
+    public static ModelHeader Read(string file, InferenceSession session, string kind)
+    {
+        var metadata = new ReadOnlyDictionary<string, string>(new Dictionary<string, string>(session.ModelMetadata.CustomMetadataMap, StringComparer.Ordinal));
+        var raw = new ModelHeader(file, metadata);
+        if (!metadata.TryGetValue(Format, out string? format))
+            throw Guard.BadFile(file, $"the model has no '{Format}' in its metadata: it was not exported by Vae.MLNet.");
+        if (format != FormatVersion)
+            throw Guard.BadFile(file, $"the model has format '{Shown(format)}'; this version of the library reads format {FormatVersion}.");
+        string found = raw.Text(KindKey);
+        if (found != kind)
+            throw Guard.BadFile(file, $"the model is of kind '{Shown(found)}'; kind '{kind}' is expected.");
+
+        int latent = raw.Integer(LatentKey, 1, LargestRow), features = raw.Integer(FeaturesKey, 1, LargestRow);
+        var likelihood = raw.ReadLikelihood();
+        int group = likelihood == DecoderLikelihood.Categorical ? raw.Integer(GroupSizeKey, 2, features) : 0;
+        if (group != 0 && features % group != 0)
+            throw Guard.BadFile(file, Guard.Invariant($"'{GroupSizeKey}' has to divide the {features} features; it is {group}."));
+        return new(file, metadata)
+        {
+            LatentDimension = latent,
+            FeatureCount = features,
+            Likelihood = likelihood,
+            GroupSize = group,
+            Noise = raw.ReadNoise(features),
+            Gradient = metadata.TryGetValue(GradientKey, out string? gradient) && gradient == "true",
+        };
+    }
+
+    /// <summary>Checks that a tensor is there, of single precision and of shape [any, size].</summary>
+    public void CheckTensor(IReadOnlyDictionary<string, NodeMetadata> tensors, string what, string name, int size)
+    {
+        if (!tensors.TryGetValue(name, out var tensor))
+            throw Guard.BadFile(_file, $"the model has no {what} '{name}'; it has {Shown(string.Join(", ", tensors.Keys.Order(StringComparer.Ordinal)))}.");
+        string expected = Guard.Invariant($"{what} '{name}' has to be Float [N, {size}]");
+        if (!tensor.IsTensor || tensor.ElementDataType != TensorElementType.Float)
+            throw Guard.BadFile(_file, $"{expected}; it is {(tensor.IsTensor ? tensor.ElementDataType.ToString() : tensor.OnnxValueType.ToString())}.");
+        int[] shape = tensor.Dimensions;
+        if (shape.Length != 2 || shape[0] >= 0 || shape[1] != size)
+            throw Guard.BadFile(_file, $"{expected}; its shape is [{Shown(string.Join(", ", shape.Select(dim => dim < 0 ? "N" : dim.ToString(CultureInfo.InvariantCulture))))}].");
+    }
+
+    private DecoderLikelihood ReadLikelihood()
+    {
+        string text = Text(LikelihoodKey);
+        foreach (var likelihood in Enum.GetValues<DecoderLikelihood>())
+        {
+            if (likelihood.ToString() == text)
+                return likelihood;
+        }
+        throw Guard.BadFile(_file, $"'{LikelihoodKey}' has to be one of {string.Join(", ", Enum.GetNames<DecoderLikelihood>())}; it is '{Shown(text)}'.");
+    }
+
+    private float[] ReadNoise(int features)
+    {
+        if (!Metadata.TryGetValue(NoiseKey, out string? text))
+            return [];
+        float[] noise;
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            int length = json.RootElement.GetArrayLength();
+            if (length != 1 && length != features)
+                throw Guard.BadFile(_file, Guard.Invariant($"'{NoiseKey}' has to hold 1 or {features} numbers; it holds {length}."));
+            noise = new float[length];
+            int i = 0;
+            foreach (var element in json.RootElement.EnumerateArray())
+                noise[i++] = element.GetSingle();
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            throw Guard.BadFile(_file, $"'{NoiseKey}' has to be a JSON array of numbers.", e);
+        }
+        foreach (float value in noise)
+        {
+            if (!(value >= 0 && float.IsFinite(value)))
+                throw Guard.BadFile(_file, Guard.Invariant($"'{NoiseKey}' has to hold standard deviations; it holds {value}."));
+        }
+        return noise;
+    }
+
+    private string Text(string key) => Metadata.TryGetValue(key, out string? text) ? text : throw Guard.BadFile(_file, $"the model's metadata have no '{key}'.");
+
+    private int Integer(string key, int minimum, int maximum)
+    {
+        string text = Text(key);
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) || value < minimum || value > maximum)
+            throw Guard.BadFile(_file, Guard.Invariant($"'{key}' has to be a whole number between {minimum} and {maximum}; it is '{Shown(text)}'."));
+        return value;
+    }
+
+    // A hostile file's text is not repeated at any length.
+    private static string Shown(string text) => text.Length <= 100 ? text : text[..100] + "…";
+}

@@ -1,0 +1,291 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Vae.MLNet.Inference;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Scoring;
+using Vae.MLNet.Sequences;
+
+namespace Vae.MLNet;
+
+/// <summary>How a site-independent model is fitted.</summary>
+public sealed record SiteIndependentOptions
+{
+    /// <summary>
+    /// Added to the weighted count of every symbol at every position; positive. The default is 0.5 (Jeffreys' prior), near the best for held-out
+    /// likelihood on families of a few hundred effective sequences.
+    /// </summary>
+    public double Pseudocount { get; init; } = 0.5;
+
+    /// <summary>Name of a Single column of weights. The default, null, takes column <c>Weight</c> where the data has it and weights all alike otherwise.</summary>
+    public string? WeightColumnName { get; init; }
+
+    internal void Validate()
+    {
+        if (!(Pseudocount > 0) || !double.IsFinite(Pseudocount))
+            throw Check.OutOfRange(nameof(Pseudocount), Pseudocount, "positive and finite");
+    }
+}
+
+/// <summary>
+/// The baseline of every sequence model: each position has its own distribution, independent of the others.
+/// p_i(a) = (sum of weights of sequences with symbol a at position i + c) / (sum of weights with any symbol there + c · q), for q symbols and
+/// pseudocount c.
+/// </summary>
+/// <remarks>
+/// Symbols are the letters, and the gap where the alphabet treats it as one (<see cref="GapTreatment.Symbol"/>); other tokens are left out of counts and
+/// probabilities. Immutable and safe to use from many threads.
+/// </remarks>
+public sealed class SiteIndependentModel
+{
+    private readonly double[] _frequencies;
+    private readonly float[] _logs;
+
+    private SiteIndependentModel(SequenceLayout layout, double[] frequencies)
+    {
+        Layout = layout;
+        _frequencies = frequencies;
+        // One row a position over all tokens, so that scoring needs no test: what is no symbol adds nothing.
+        int symbols = layout.Alphabet.OutputSymbolCount, tokens = layout.Alphabet.TokenCount;
+        _logs = new float[layout.Length * tokens];
+        for (int c = 0; c < layout.Length; c++)
+        {
+            for (int a = 0; a < symbols; a++)
+                _logs[c * tokens + a] = (float)Math.Log(frequencies[c * symbols + a]);
+        }
+    }
+
+    /// <summary>Alphabet, reference and column map.</summary>
+    public SequenceLayout Layout { get; }
+
+    /// <summary>Number of symbols that have probabilities, q.</summary>
+    public int SymbolCount => Layout.Alphabet.OutputSymbolCount;
+
+    /// <summary>Log-probabilities by position and token, row-major, 0 for tokens that are no symbols.</summary>
+    internal ReadOnlySpan<float> Logs => _logs;
+
+    /// <summary>Fits the model to an alignment, with its weights where it has them.</summary>
+    /// <param name="alignment">The alignment.</param>
+    /// <param name="options">Options; the defaults where null.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public static SiteIndependentModel Fit(Alignment alignment, SiteIndependentOptions? options = null)
+    {
+        Check.NotNull(alignment);
+        options ??= new SiteIndependentOptions();
+        options.Validate();
+        return Fit(alignment.Layout, alignment.Tokens.Span, alignment.Weights.Span, options.Pseudocount);
+    }
+
+    internal static SiteIndependentModel Fit(SequenceLayout layout, ReadOnlySpan<byte> tokens, ReadOnlySpan<float> weights, double pseudocount)
+    {
+        int symbols = layout.Alphabet.OutputSymbolCount, length = layout.Length, all = layout.Alphabet.TokenCount;
+        var counts = new double[length * all];
+        for (int row = 0; row * length < tokens.Length; row++)
+        {
+            double weight = weights.IsEmpty ? 1 : weights[row];
+            var sequence = tokens.Slice(row * length, length);
+            for (int c = 0; c < length; c++)
+                counts[c * all + sequence[c]] += weight;
+        }
+        var frequencies = new double[length * symbols];
+        for (int c = 0; c < length; c++)
+        {
+            double sum = pseudocount * symbols;
+            for (int a = 0; a < symbols; a++)
+                sum += counts[c * all + a];
+            for (int a = 0; a < symbols; a++)
+                frequencies[c * symbols + a] = (counts[c * all + a] + pseudocount) / sum;
+        }
+        return new SiteIndependentModel(layout, frequencies);
+    }
+
+    /// <summary>The probabilities of the symbols at a position.</summary>
+    /// <param name="column">Modelled column, counted from 0.</param>
+    /// <returns><see cref="SymbolCount"/> probabilities that sum to 1.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such column.</exception>
+    public ReadOnlySpan<double> Frequencies(int column)
+    {
+        Check.InRange(column, 0, Layout.Length - 1);
+        return _frequencies.AsSpan(column * SymbolCount, SymbolCount);
+    }
+
+    /// <summary>The log-probability of a sequence in nats: the sum over its positions.</summary>
+    /// <param name="tokens">One token for each modelled column.</param>
+    /// <returns>The log-probability; tokens that are no symbols add nothing.</returns>
+    /// <exception cref="ArgumentException">The number of tokens is wrong.</exception>
+    public double LogProbability(ReadOnlySpan<byte> tokens)
+    {
+        if (tokens.Length != Layout.Length)
+            throw Check.Argument(nameof(tokens), Check.Invariant($"{tokens.Length} tokens are given; {Layout.Length} are expected."));
+        int stride = Layout.Alphabet.TokenCount;
+        double sum = 0;
+        for (int c = 0; c < tokens.Length; c++)
+            sum += _logs[c * stride + Check.InRange(tokens[c], (byte)0, (byte)(stride - 1), nameof(tokens))];
+        return sum;
+    }
+
+    /// <summary>Scores variants: log-probability of the variant minus that of the reference. Those that cannot be scored are reported with the reason.</summary>
+    /// <param name="variants">Such as <c>R175H</c> or <c>R175H:A20C</c>.</param>
+    /// <param name="reference">An aligned sequence instead of the layout's reference; null for the latter.</param>
+    /// <returns>One result a variant, in order.</returns>
+    public IReadOnlyList<VariantScore> ScoreVariants(IEnumerable<string> variants, string? reference = null)
+    {
+        var resolver = new VariantResolver(Layout, reference);
+        return [.. Check.NotNull(variants).Select(text =>
+        {
+            var resolved = resolver.Resolve(text);
+            return new VariantScore(text, resolved.Status == VariantStatus.Valid ? Score(resolver, resolved) : null, resolved.Status, resolved.Reason);
+        })];
+    }
+
+    private double Score(VariantResolver resolver, ResolvedVariant variant)
+    {
+        int stride = Layout.Alphabet.TokenCount;
+        double score = 0;
+        foreach (var (column, token) in variant.Changes)
+            score += _logs[column * stride + token] - _logs[column * stride + resolver.Reference[column]];
+        return score;
+    }
+
+    /// <summary>Samples sequences, each position on its own.</summary>
+    /// <param name="count">How many; at least 1.</param>
+    /// <param name="seed">Seed; the same seed gives the same sequences.</param>
+    /// <returns>The sequences.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
+    public Alignment Sample(int count, int seed)
+    {
+        Check.AtLeast(count, 1);
+        var random = new Random(seed);
+        int length = Layout.Length, symbols = SymbolCount;
+        var tokens = new byte[checked(count * length)];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            var frequencies = _frequencies.AsSpan(i % length * symbols, symbols);
+            double rest = random.NextDouble();
+            int a = 0;
+            while (a < symbols - 1 && (rest -= frequencies[a]) >= 0)
+                a++;
+            tokens[i] = (byte)a;
+        }
+        return Alignment.FromTokens(Layout, tokens);
+    }
+}
+
+/// <summary>
+/// Fits a <see cref="SiteIndependentModel"/> and scores sequences with it: the baseline that every other sequence model has to be read against.
+/// </summary>
+/// <remarks>
+/// | | |
+/// |---|---|
+/// | Input | Vector&lt;Int64, L&gt; of tokens with a sequence layout, as <see cref="VaeCatalog.LoadAlignment"/> makes |
+/// | Output | Single: log-probability in nats, higher for sequences more like the family |
+/// | Needs caching | no: one pass |
+/// | Saved model | an ordinary ONNX transform |
+/// </remarks>
+public sealed class SiteIndependentEstimator : IEstimator<SiteIndependentTransformer>
+{
+    private readonly IHostEnvironment _environment;
+    private readonly string _output;
+    private readonly string _input;
+    private readonly SiteIndependentOptions _options;
+
+    internal SiteIndependentEstimator(IHostEnvironment environment, string outputColumnName, string inputColumnName, SiteIndependentOptions options)
+    {
+        _environment = environment;
+        _output = Check.ColumnName(outputColumnName);
+        _input = Check.ColumnName(inputColumnName);
+        if (_output == _input)
+            throw Check.Argument(nameof(outputColumnName), $"Output and input cannot both be '{_input}': the saved graph needs two names.");
+        _options = options;
+        options.Validate();
+    }
+
+    /// <summary>Counts symbols in one pass over the data.</summary>
+    /// <param name="input">Data with the tokens column.</param>
+    /// <returns>The fitted transform.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The tokens column or the weight column is missing or has a wrong type.</exception>
+    /// <exception cref="InvalidOperationException">The data has no rows, or a token or weight is not valid.</exception>
+    public SiteIndependentTransformer Fit(IDataView input)
+    {
+        Check.NotNull(input);
+        var (_, layout) = TokenColumns.FindWithLayout(input.Schema, _input, nameof(input));
+        string? weightColumn = _options.WeightColumnName
+            ?? (input.Schema.GetColumnOrNull(Alignment.WeightColumn)?.Type == NumberDataViewType.Single ? Alignment.WeightColumn : null);
+        var (tokens, _, weights) = TokenColumns.Read(input, _input, layout, weightColumn);
+        return new SiteIndependentTransformer(_environment, _output, _input, SiteIndependentModel.Fit(layout, tokens, weights, _options.Pseudocount), input.Schema);
+    }
+
+    /// <summary>The shape of the output: the input's columns and the score.</summary>
+    /// <param name="inputSchema">Shape of the input.</param>
+    /// <returns>The output's shape.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The tokens column is missing or has a wrong type.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        Check.NotNull(inputSchema);
+        TokenColumns.Require(inputSchema, _input);
+        return ColumnShapes.Append(_environment as MLContext ?? new MLContext(0), inputSchema, [SiteIndependentTransformer.Output(_output)]);
+    }
+}
+
+/// <summary>A fitted site-independent model: adds the log-probability of each sequence.</summary>
+public sealed class SiteIndependentTransformer : FittedTransformer
+{
+    internal SiteIndependentTransformer(IHostEnvironment environment, string output, string input, SiteIndependentModel model, DataViewSchema fitSchema)
+        : base(environment, input, [Output(output)], fitSchema) =>
+        Model = model;
+
+    /// <summary>The model.</summary>
+    public SiteIndependentModel Model { get; }
+
+    internal static OutputColumn Output(string name) => new(name, 1, IsScalar: true);
+
+    private protected override VectorDataViewType InputType => new(NumberDataViewType.Int64, Model.Layout.Length);
+
+    private protected override int CheckInput(DataViewSchema inputSchema) =>
+        TokenColumns.Find(inputSchema, InputColumnName, nameof(inputSchema), Model.Layout.Length).Index;
+
+    private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) =>
+        new Scorer(Model, CheckInput(inputSchema), InputColumnName, capacity);
+
+    internal override byte[] CreateSavedModel()
+    {
+        var layout = Model.Layout;
+        int length = layout.Length, stride = layout.Alphabet.TokenCount;
+        var graph = new OnnxGraph("SiteIndependent");
+        string tokens = graph.Input(InputColumnName, OnnxType.Int64, OnnxGraph.Batch, length);
+        string table = graph.Constant("log_probabilities", Model.Logs, length * stride);
+        long[] starts = [.. Enumerable.Range(0, length).Select(c => (long)c * stride)];
+        string picked = graph.Node("Gather", [table, graph.Add(tokens, graph.Constant("starts", starts, 1, length))]);
+        string output = graph.Node("ReduceSum", [picked, graph.Ints(1)], ScalarColumns.VectorName(OutputColumns[0].Name), ("keepdims", 1L));
+        graph.Output(output, OnnxType.Float, OnnxGraph.Batch, 1);
+        graph.Metadata(TokenColumns.LayoutMetadata, layout.ToJson());
+        return graph.ToBytes();
+    }
+
+    private sealed class Scorer(SiteIndependentModel model, int column, string name, int capacity) : BlockScorer
+    {
+        private readonly byte[] _tokens = new byte[capacity * model.Layout.Length];
+        private readonly float[] _scores = new float[capacity];
+
+        public override Action<int> CreateReader(DataViewRow row)
+        {
+            int length = model.Layout.Length;
+            var getter = row.GetGetter<VBuffer<long>>(row.Schema[column]);
+            VBuffer<long> buffer = default;
+            return slot =>
+            {
+                getter(ref buffer);
+                TokenColumns.Pack(buffer, _tokens.AsSpan(slot * length, length), name, row.Position, model.Layout.Alphabet);
+            };
+        }
+
+        public override void Run(int rows)
+        {
+            for (int row = 0; row < rows; row++)
+                _scores[row] = (float)model.LogProbability(_tokens.AsSpan(row * model.Layout.Length, model.Layout.Length));
+        }
+
+        public override ReadOnlySpan<float> Output(int column) => _scores;
+    }
+}
