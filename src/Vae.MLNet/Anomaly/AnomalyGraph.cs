@@ -31,9 +31,12 @@ internal static class AnomalyGraph
                 sum = Plus(StudentT(graph, graph.Subtract(scaled, graph.Constant(graph.Prefix + "center", member.Center, features))));
         }
         graph.Prefix = "";
-        string each = graph.Node("Mul", [sum!, graph.Scalar(2f / members.Count)], contributions);
+        string weight = graph.Scalar(2f / members.Count);
         string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
-        graph.Node("ReduceSum", [each, graph.Ints(1)], score, ("keepdims", 1L));
+        // Summed before it is written out: sums over the caller's memory would round differently by its alignment.
+        graph.Node("Mul", [graph.Sum(sum!, 1), weight], score);
+        if (contributions is not null)
+            graph.Node("Mul", [sum!, weight], contributions);
         graph.Output(score, OnnxType.Float, OnnxGraph.Batch, 1);
         if (contributions is not null)
         {
