@@ -15,9 +15,6 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread, float[] Cen
     /// </summary>
     public const float SmallestSpread = 0.05f;
 
-    /// <summary>Standard deviation of a normal distribution over its median absolute deviation.</summary>
-    public const float NormalConsistency = 1.4826f;
-
     /// <summary>Most rows that the medians are taken from, evenly spaced; their relative error is then below one per cent.</summary>
     private const int MostRows = 1 << 16;
 
@@ -53,7 +50,7 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread, float[] Cen
         for (int j = 0; j < features; j++)
         {
             Array.Sort(residuals[j]);
-            spread[j] = Math.Max(SmallestSpread, NormalConsistency * (float)InputScale.Quantile(residuals[j], 0.5));
+            spread[j] = Math.Max(SmallestSpread, (float)InputScale.Quantile(residuals[j], 0.5));
         }
         float[] center = network.Decode(zeros(1, model.LatentDimension)).data<float>().ToArray();
         return new(model, spread, center);

@@ -43,9 +43,9 @@ public sealed partial class VaeAnomalyTrainer
 
         /// <summary>
         /// Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): the training data itself may hold anomalies, which the network should
-        /// not learn to reconstruct. Default 0.1.
+        /// not learn to reconstruct. Default 0.2.
         /// </summary>
-        public float TrimmedFraction { get; init; } = 0.1f;
+        public float TrimmedFraction { get; init; } = 0.2f;
 
         /// <summary>
         /// Output column for the contribution of each feature to the row's score, a vector of the size of the features whose sum is the score, with the input

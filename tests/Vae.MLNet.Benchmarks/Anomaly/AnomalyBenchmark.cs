@@ -23,6 +23,7 @@ internal static class AnomalyBenchmark
     [
         new("Vae.MLNet", (rows, seed) => Detector(rows, new() { Seed = seed })),
         new("without marginal term", (rows, seed) => Detector(rows, new() { Seed = seed, IncludeMarginalTerm = false })),
+        new("tenth trimmed", (rows, seed) => Detector(rows, new() { Seed = seed, TrimmedFraction = 0.1f })),
         new("one member", (rows, seed) => Detector(rows, new() { Seed = seed, Members = 1 })),
         new("marginal score, no network", (rows, _) => Marginal(rows)),
         new("IsolationForest", IsolationForest),
