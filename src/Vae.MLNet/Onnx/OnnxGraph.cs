@@ -14,6 +14,7 @@ internal enum OnnxType
     String = 8,
     Bool = 9,
     Float16 = 10,
+    Double = 11,
 }
 
 /// <summary>
@@ -97,6 +98,19 @@ internal sealed class OnnxGraph
             _scalars[key] = name = Shared("scalar." + key, OnnxType.Float, MemoryMarshal.AsBytes<float>([value]), []);
         return name;
     }
+
+    /// <summary>A scalar constant in double precision; equal ones are stored once.</summary>
+    public string DoubleScalar(double value)
+    {
+        string key = "d" + BitConverter.DoubleToInt64Bits(value).ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
+        if (!_scalars.TryGetValue(key, out string? name))
+            _scalars[key] = name = Shared("scalar." + key, OnnxType.Double, MemoryMarshal.AsBytes<double>([value]), []);
+        return name;
+    }
+
+    /// <summary>A constant in double precision under a name made unique.</summary>
+    public string DoubleConstant(string stem, ReadOnlySpan<double> values, params ReadOnlySpan<long> shape) =>
+        Shared(stem, OnnxType.Double, MemoryMarshal.AsBytes(values), shape);
 
     /// <summary>A one-dimensional int64 constant, as shapes and axes are given to nodes; equal ones are stored once.</summary>
     public string Ints(params ReadOnlySpan<long> values)

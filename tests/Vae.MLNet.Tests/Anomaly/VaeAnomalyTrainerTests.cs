@@ -43,12 +43,13 @@ public sealed class VaeAnomalyTrainerTests
     {
         var context = new MLContext(seed: 1);
         var test = AnomalyRows.View(context, AnomalyRows.Make(1000, seed: 2));
-        using var model = context.Vae.AnomalyDetector("Features", Small).Fit(AnomalyRows.View(context, AnomalyRows.Make(1500)));
+        using var model = context.Vae.AnomalyDetector("Features", Small with { Steps = 400 }).Fit(AnomalyRows.View(context, AnomalyRows.Make(1500)));
         var loaded = AnomalyRows.Reload(context, model, test.Schema);
         var scored = model.Transform(test);
         var rescored = loaded.Transform(AnomalyRows.View(new MLContext(), AnomalyRows.Make(1000, seed: 2)));
 
         var metrics = context.AnomalyDetection.Evaluate(scored, "Label", "Score", "PredictedLabel", falsePositiveCount: 50);
+        // As many steps as by default: 150 leave trimmed training at 0.93. A coin gives 0.5, and 0.05 at fifty false positives.
         Assert.IsGreaterThan(0.95, metrics.AreaUnderRocCurve);
         Assert.IsGreaterThan(0.8, metrics.DetectionRateAtFalsePositiveCount);
         var again = new MLContext().AnomalyDetection.Evaluate(rescored, "Label", "Score", "PredictedLabel", falsePositiveCount: 50);
