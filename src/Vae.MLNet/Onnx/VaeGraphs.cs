@@ -1,3 +1,4 @@
+using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
 
 namespace Vae.MLNet.Onnx;
@@ -40,6 +41,29 @@ internal static class VaeGraphs
         graph.Output(Latent, OnnxType.Float, Batch, model.LatentDimension);
         graph.Output(Sigma, OnnxType.Float, Batch, model.LatentDimension);
         VaeMetadata.Write(graph, model, VaeMetadata.EncoderKind);
+        return graph.ToBytes();
+    }
+
+    /// <summary>
+    /// Encoder and, where wanted, decoder and score, with tensors named as columns. For saving, what is needed to read the model back stands beside the graph.
+    /// </summary>
+    public static byte[] ModelFile(VaeModel model, string input, string latent, VaeOutputColumns columns, bool forSaving)
+    {
+        var graph = new OnnxGraph("vae");
+        string x = graph.Input(input, OnnxType.Float, Batch, model.FeatureCount);
+        AddTo(graph, model, x, new Wanted(latent, columns.StandardDeviation, columns.Reconstruction, columns.Score is { } score ? ScalarColumns.VectorName(score) : null));
+        foreach (var output in VaeTransformer.Outputs(latent, columns, model.LatentDimension, model.FeatureCount))
+        {
+            graph.Output(output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name, OnnxType.Float, Batch, output.Size);
+            if (forSaving && output.SlotNames is { } names)
+                graph.SlotNames(output.Name, names);
+        }
+        if (forSaving)
+        {
+            VaeMetadata.Write(graph, model, VaeMetadata.VaeKind);
+            VaeMetadata.WriteUnusedParameters(graph, model);
+            graph.Metadata(VaeMetadata.Columns, new VaeColumnNames(latent, columns.StandardDeviation, columns.Reconstruction, columns.Score).ToJson());
+        }
         return graph.ToBytes();
     }
 

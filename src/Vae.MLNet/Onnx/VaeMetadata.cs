@@ -18,6 +18,15 @@ internal static class VaeMetadata
 
     public const string FormatVersion = "1";
 
+    /// <summary>JSON object that says which column of a saved transform is which: latent, standardDeviation, reconstruction, score.</summary>
+    public const string Columns = "vae.columns";
+
+    /// <summary>Float16 where weights are stored in half precision; absent otherwise.</summary>
+    public const string WeightType = "vae.weightType";
+
+    /// <summary>JSON array that describes the transforms an exported pipeline was made of.</summary>
+    public const string Pipeline = "vae.pipeline";
+
     public static void Write(OnnxGraph graph, VaeModel model, string kind)
     {
         var options = model.Options;
