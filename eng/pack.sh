@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Packs Vae.MLNet and Vae.MLNet.Inference into .feed/, the folder feed of NuGet.config, and checks what the packages depend on.
+# The version comes from git (tag v1.2.3, or the commits since); .feed/Version.props tells it to the projects that consume the packages.
+# Does nothing when nothing changed since the last time; --force packs all the same.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+eng/prerequisites.sh
+
+stamp="$(git rev-parse HEAD 2>/dev/null || echo none) $(git tag --list 2>/dev/null | cksum)"
+sources=(src eng/icon.png eng/pack.sh eng/api Directory.Build.props Directory.Packages.props)
+if [ "${1:-}" != --force ] && [ -e .feed/Version.props ] && grep -qF "<!-- $stamp -->" .feed/Version.props &&
+   [ -z "$(find "${sources[@]}" \( -name bin -o -name obj \) -prune -o -newer .feed/Version.props -print -quit)" ]; then
+  sed -n 's|.*<VaeVersion>\(.*\)</VaeVersion>.*|.feed is up to date: \1|p' .feed/Version.props
+  exit 0
+fi
+
+# The feed holds one version and never a mixture.
+started=$(mktemp)
+trap 'rm -f "$started"' EXIT
+rm -f .feed/*.nupkg .feed/*.snupkg .feed/Version.props
+for project in Vae.MLNet.Inference Vae.MLNet; do
+  dotnet pack "src/$project" -c Release -p:Packing=true -o .feed -nologo -v quiet -clp:NoSummary
+done
+
+# name ids...: the package's dependencies are these and no others.
+depends() {
+  local name=$1 nuspec expected found
+  shift
+  nuspec=artifacts/packing/obj/$name/Release/$name.$version.nuspec
+  expected=$(printf '%s\n' "$@" | LC_ALL=C sort)
+  found=$(sed -n 's/.*<dependency id="\([^"]*\)".*/\1/p' "$nuspec" | LC_ALL=C sort)
+  if [ "$found" != "$expected" ]; then
+    printf '%s %s depends on\n%s\nand should depend on\n%s\n' "$name" "$version" "$found" "$expected" >&2
+    return 1
+  fi
+}
+version=$(cd .feed && ls Vae.MLNet.Inference.*.nupkg | sed 's/^Vae\.MLNet\.Inference\.\(.*\)\.nupkg$/\1/')
+depends Vae.MLNet.Inference Microsoft.ML.OnnxRuntime
+depends Vae.MLNet Google.Protobuf Microsoft.ML Microsoft.ML.OnnxTransformer TorchSharp Vae.MLNet.Inference
+for name in Vae.MLNet Vae.MLNet.Inference; do
+  for kind in nupkg snupkg; do
+    [ -s ".feed/$name.$version.$kind" ] || { echo "$name.$version.$kind was not made." >&2; exit 1; }
+  done
+done
+
+# NuGet never looks again at a version that it has unpacked once: an older build of the same version has to go.
+cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
+rm -rf "${cache:?}/vae.mlnet/$version" "${cache:?}/vae.mlnet.inference/$version"
+
+cat > .feed/Version.props <<EOF
+<Project>
+  <!-- $stamp -->
+  <PropertyGroup>
+    <VaeVersion>$version</VaeVersion>
+  </PropertyGroup>
+</Project>
+EOF
+touch -r "$started" .feed/Version.props   # a source edited while packing counts as newer
+echo "Packed Vae.MLNet and Vae.MLNet.Inference $version into .feed"

@@ -1,0 +1,40 @@
+// Uses the exported model on what an application gets from the package Vae.MLNet.Inference alone.
+using System.Globalization;
+using Vae.MLNet.Inference;
+
+string folder = args.Length > 0 ? args[0] : Path.Combine("artifacts", "consumer");
+using var decoder = VaeDecoder.Load(Path.Combine(folder, "decoder.onnx"));
+
+if (args.Contains("--cold-start"))
+{
+    // Microseconds of the wall clock, for the script that started this process; first the number so that it cannot be optimised away.
+    float first = decoder.Decode([0.3f, -1.2f])[0];
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(DateTime.UtcNow - DateTime.UnixEpoch).Ticks / 10} {first}"));
+    return 0;
+}
+
+float[] decoded = decoder.Decode([0.3f, -1.2f]);
+Require(decoded.Length == 12 && decoded.All(float.IsFinite), "decode gives twelve finite numbers");
+
+var samples = decoder.Sample(count: 100, seed: 7);
+Require(samples.Count == 100 && samples.Outputs.Span.SequenceEqual(decoder.Sample(100, 7).Outputs.Span), "the same seed gives the same samples");
+
+using var encoder = VaeEncoder.Load(Path.Combine(folder, "encoder.onnx"));
+float[] from = encoder.Encode(samples.Output(0)), to = encoder.Encode(samples.Output(1));
+var path = decoder.Interpolate(from, to, steps: 20);
+Require(path.Count == 20 && path.Latent(0).SequenceEqual(from) && path.Latent(19).SequenceEqual(to), "an interpolation keeps its ends");
+
+var radius = LatentObjective.RadiusOfGyration(dimensions: 2);
+var compact = decoder.Optimize(radius, from, new() { Steps = 100, PriorWeight = 0.01f });
+double before = radius.Evaluate(path.Output(0)), after = radius.Evaluate(compact.BestOutput);
+Require(after < before, "optimisation makes the chain more compact");
+
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+    $"Decoded, drew {samples.Count} samples, interpolated over {path.Count} points, radius of gyration {before:F3} -> {after:F3}."));
+return 0;
+
+static void Require(bool holds, string what)
+{
+    if (!holds)
+        throw new InvalidOperationException($"Expected that {what}.");
+}

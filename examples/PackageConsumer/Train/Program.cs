@@ -1,0 +1,110 @@
+// Trains on what an application gets from the package Vae.MLNet alone, and writes what the other consumers start from.
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Vae.MLNet;
+
+const int Rows = 2000, Held = 200;
+string folder = args.Length > 0 ? args[0] : Path.Combine("artifacts", "consumer");
+Directory.CreateDirectory(folder);
+
+var ml = new MLContext(seed: 1);
+var chains = Chain.Draw(Rows + Held, seed: 7);
+IDataView training = ml.Data.LoadFromEnumerable(chains[..Rows]), held = ml.Data.LoadFromEnumerable(chains[Rows..]);
+
+// 1. Conformations: centred, aligned, encoded; decoder and encoder for Vae.MLNet.Inference.
+var conformations = ml.Vae.CenterConformations("Centered", "Beads", dimensions: 2)
+    .Append(ml.Vae.AlignPrincipalAxes("Aligned", "Centered", dimensions: 2))
+    .Append(ml.Vae.VariationalAutoencoder("Latent", "Aligned", new VaeTrainer.Options
+    {
+        LatentDimension = 2,
+        HiddenLayers = [64, 64],
+        Epochs = 40,
+        Seed = 1,
+        ReconstructionColumnName = "Reconstruction",
+    }))
+    .Fit(training);
+var vae = conformations.LastTransformer;
+vae.ExportDecoder(Path.Combine(folder, "decoder.onnx"), withGradient: true);
+vae.ExportEncoder(Path.Combine(folder, "encoder.onnx"));
+ml.Model.Save(conformations, training.Schema, Path.Combine(folder, "conformations.zip"));
+
+double error = 0, spread = 0;
+var reconstructed = conformations.Transform(held);
+foreach (var (x, y) in reconstructed.GetColumn<float[]>("Aligned").Zip(reconstructed.GetColumn<float[]>("Reconstruction")))
+{
+    error += x.Zip(y, (a, b) => (a - b) * (double)(a - b)).Sum();
+    spread += x.Sum(a => a * (double)a);
+}
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Held-out conformations: {1 - error / spread:P1} of the spread reconstructed from two numbers."));
+if (!(error < 0.5 * spread))
+    return Fail("The model reconstructs less than half of the spread.");
+
+// 2. A table: normalised, encoded, scored; saved with the outputs that a consumer of the zip has to find.
+var table = ml.Transforms.NormalizeMeanVariance("Features", "Beads", fixZero: false)
+    .Append(ml.Vae.VariationalAutoencoder("Latent", "Features", new VaeTrainer.Options
+    {
+        LatentDimension = 3,
+        HiddenLayers = [32],
+        Epochs = 10,
+        Seed = 2,
+        Likelihood = Likelihood.Gaussian,
+        Beta = 1,
+        ScoreColumnName = "Score",
+    }))
+    .Fit(training);
+ml.Model.Save(table, training.Schema, Path.Combine(folder, "table.zip"));
+var scored = ml.Data.CreateEnumerable<Scored>(table.Transform(held), reuseRowObject: false).ToArray();
+using (var csv = new StreamWriter(Path.Combine(folder, "expected.csv")))
+{
+    foreach (var row in scored)
+        csv.WriteLine(string.Join(',', row.Beads.Concat(row.Latent).Append(row.Score).Select(value => value.ToString("R", CultureInfo.InvariantCulture))));
+}
+if (scored.Length != Held || scored.Any(row => row.Latent.Length != 3 || !float.IsFinite(row.Score)))
+    return Fail("Scoring gave other rows or columns than expected.");
+Console.WriteLine($"Wrote {string.Join(", ", Directory.GetFiles(folder).Select(Path.GetFileName).Order())}.");
+return 0;
+
+static int Fail(string message)
+{
+    Console.Error.WriteLine(message);
+    return 1;
+}
+
+/// <summary>A chain of six beads in the plane, stiff enough to be described by a few numbers.</summary>
+internal sealed class Chain
+{
+    [VectorType(6, 2)]
+    public float[] Beads { get; set; } = [];
+
+    public static Chain[] Draw(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => One(random))];
+    }
+
+    private static Chain One(Random random)
+    {
+        var beads = new float[12];
+        double angle = 2 * Math.PI * random.NextDouble(), bend = 0.7 * Normal(random);
+        for (int i = 1; i < 6; i++)
+        {
+            beads[2 * i] = beads[2 * (i - 1)] + (float)Math.Cos(angle);
+            beads[2 * i + 1] = beads[2 * (i - 1) + 1] + (float)Math.Sin(angle);
+            angle += bend + 0.2 * Normal(random);
+        }
+        return new() { Beads = beads };
+    }
+
+    private static double Normal(Random random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+}
+
+internal sealed class Scored
+{
+    public float[] Beads { get; set; } = [];
+
+    public float[] Latent { get; set; } = [];
+
+    public float Score { get; set; }
+}
