@@ -43,6 +43,7 @@ internal static class DecoderApp
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ServiceJson.Default);
             json.SerializerOptions.UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow;
+            json.SerializerOptions.NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict;
         });
         // What cannot be read becomes an exception, which BadRequestHandler words; the default answers with an empty body.
         services.Configure<RouteHandlerOptions>(route => route.ThrowOnBadRequest = true);
