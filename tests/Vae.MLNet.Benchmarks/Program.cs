@@ -6,6 +6,7 @@ var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
     ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
+    ["streaming"] = ("an epoch over 10 million rows made as they are read; 'rates' sets it against training in memory", StreamingBenchmark.Run),
 };
 
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))

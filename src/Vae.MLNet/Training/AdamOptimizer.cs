@@ -45,6 +45,22 @@ internal sealed class AdamOptimizer : IDisposable
 
     public long Steps { get; private set; }
 
+    /// <summary>The moments, to be given to <see cref="Restore"/> one day.</summary>
+    public (float[] First, float[] Second) ReadMoments()
+    {
+        using var scope = NewDisposeScope();
+        return (_first.cpu().data<float>().ToArray(), _second.cpu().data<float>().ToArray());
+    }
+
+    /// <summary>Goes on where another optimiser stood.</summary>
+    public void Restore(long steps, float[] first, float[] second)
+    {
+        using var scope = NewDisposeScope();
+        Steps = steps;
+        _first.copy_(tensor(first));
+        _second.copy_(tensor(second));
+    }
+
     /// <param name="gradients">Flat gradients, whose sum is followed; the first is overwritten where it has to be.</param>
     /// <param name="learningRate">Step size.</param>
     public void Step(IEnumerable<Tensor> gradients, double learningRate)

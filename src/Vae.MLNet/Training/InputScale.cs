@@ -17,8 +17,12 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     private static InputScale Standardize(ReadOnlySpan<float> data, int features)
     {
         var (mean, deviation) = Moments(data, features);
-        return new(InputScaling.Standardize, [.. mean.Select(value => (float)value)], [.. deviation.Select(Inverse)]);
+        return Standardize(mean, deviation);
     }
+
+    /// <summary>From mean and population standard deviation of each feature.</summary>
+    public static InputScale Standardize(double[] mean, double[] deviation) =>
+        new(InputScaling.Standardize, [.. mean.Select(value => (float)value)], [.. deviation.Select(Inverse)]);
 
     private static InputScale Robust(ReadOnlySpan<float> data, int features)
     {

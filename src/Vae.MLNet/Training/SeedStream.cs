@@ -9,6 +9,8 @@ internal enum Purpose
     Noise,
     Validation,
     Evaluation,
+    Pool,
+    Sample,
 }
 
 /// <summary>

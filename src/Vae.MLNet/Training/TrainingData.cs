@@ -1,24 +1,16 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 
 namespace Vae.MLNet.Training;
 
 /// <summary>Rows read into memory: features row-major, and a weight for each row where there is a weight column.</summary>
 internal sealed record TrainingData(float[] Features, int Rows, float[]? Weights)
 {
-    /// <summary>Reads and checks a feature column: known size, finite numbers, and what the likelihood asks for.</summary>
-    public static TrainingData Read(IDataView data, string featureColumn, VaeTrainer.Options options, int? size, CancellationToken cancellation)
+    /// <summary>Reads and checks a feature column: known size, finite numbers, and what the likelihood asks for. Rows of weight 0 are left out.</summary>
+    public static TrainingData Read(IDataView data, string featureColumn, VaeTrainer.Options options, int? size, CancellationToken cancellation, bool allowMissing = false)
     {
-        var (column, features) = Check.FloatVector(data.Schema, featureColumn, nameof(data), size);
-        DataViewSchema.Column? weightColumn = null;
-        if (options.ExampleWeightColumnName is { } weightName)
-        {
-            weightColumn = data.Schema.GetColumnOrNull(weightName) ?? throw Check.SchemaMismatch(nameof(data), weightName, "Single", "no such column");
-            if (weightColumn.Value.Type != NumberDataViewType.Single)
-                throw Check.SchemaMismatch(nameof(data), weightName, "Single", weightColumn.Value.Type.ToString()!);
-        }
-
+        using var reader = new RowReader(data, featureColumn, options with { CancellationToken = cancellation }, size, allowMissing);
+        int features = reader.Features;
         var values = new List<float>();
         var weights = new List<float>();
         if (data.GetRowCount() is { } count)
@@ -27,48 +19,28 @@ internal sealed record TrainingData(float[] Features, int Rows, float[]? Weights
                 throw TooLarge(featureColumn, count, features);
             values.Capacity = (int)(count * features);
         }
-        DataViewSchema.Column[] wanted = weightColumn is { } w ? [data.Schema[column], w] : [data.Schema[column]];
-        using var cursor = data.GetRowCursor(wanted);
-        var getter = cursor.GetGetter<VBuffer<float>>(data.Schema[column]);
-        var weightGetter = weightColumn is { } active ? cursor.GetGetter<float>(active) : null;
-        VBuffer<float> buffer = default;
         int rows = 0;
-        while (cursor.MoveNext())
+        while (reader.Next())
         {
-            if ((rows & 0xFFFF) == 0)
-                cancellation.ThrowIfCancellationRequested();
             if ((long)(rows + 1) * features > Array.MaxLength)
                 throw TooLarge(featureColumn, rows + 1, features);
-            getter(ref buffer);
-            if (buffer.Length != features)
-                throw Check.SchemaMismatch(nameof(data), featureColumn, Check.Invariant($"vectors of {features}"), Check.Invariant($"a vector of {buffer.Length} in row {rows}"));
             CollectionsMarshal.SetCount(values, (rows + 1) * features);
-            var row = CollectionsMarshal.AsSpan(values).Slice(rows * features, features);
-            buffer.CopyTo(row);
-            CheckRow(row, featureColumn, rows, options);
-            if (weightGetter is not null)
-            {
-                float weight = 0;
-                weightGetter(ref weight);
-                if (!(weight >= 0) || !float.IsFinite(weight))
-                    throw new InvalidOperationException(Check.Invariant($"Column '{options.ExampleWeightColumnName}' holds {weight} in row {rows}; weights are finite and not negative."));
-                weights.Add(weight);
-            }
+            reader.CopyTo(CollectionsMarshal.AsSpan(values).Slice(rows * features, features));
+            if (reader.HasWeights)
+                weights.Add(reader.Weight);
             rows++;
         }
         if (rows == 0)
-            throw Check.NoRows($"Training on column '{featureColumn}'");
-        if (weightGetter is not null && weights.TrueForAll(weight => weight == 0))
-            throw new InvalidOperationException($"Column '{options.ExampleWeightColumnName}' is zero in every row; at least one row has to count.");
-        return new([.. values], rows, weightGetter is null ? null : [.. weights]);
+            throw reader.NoRows();
+        return new([.. values], rows, reader.HasWeights ? [.. weights] : null);
     }
 
-    /// <summary>Checks the numbers of one row.</summary>
-    internal static void CheckRow(ReadOnlySpan<float> row, string column, long index, VaeTrainer.Options options)
+    /// <summary>Checks the numbers of one row; NaN may be allowed to stand for a missing one.</summary>
+    internal static void CheckRow(ReadOnlySpan<float> row, string column, long index, VaeTrainer.Options options, bool allowMissing = false)
     {
         for (int j = 0; j < row.Length; j++)
         {
-            if (!float.IsFinite(row[j]))
+            if (!float.IsFinite(row[j]) && !(allowMissing && float.IsNaN(row[j])))
                 throw Check.NotFinite(column, index, j, row[j]);
         }
         if (options.Likelihood is not (Likelihood.Bernoulli or Likelihood.Categorical))
@@ -109,5 +81,5 @@ internal sealed record TrainingData(float[] Features, int Rows, float[]? Weights
     }
 
     private static InvalidOperationException TooLarge(string column, long rows, int features) =>
-        new(Check.Invariant($"Column '{column}' has {rows} rows of {features} numbers, more than {Array.MaxLength} in all"));
+        new(Check.Invariant($"Column '{column}' has {rows} rows of {features} numbers, more than {Array.MaxLength} in all; set Streaming to train without holding them in memory."));
 }

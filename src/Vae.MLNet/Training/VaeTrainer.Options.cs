@@ -104,7 +104,10 @@ public sealed partial class VaeTrainer
         /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as it uses by itself.</summary>
         public int Threads { get; init; }
 
-        /// <summary>Name of a column of example weights (Single, not negative). Default null: all rows weigh the same.</summary>
+        /// <summary>
+        /// Name of a column of example weights (Single, not negative): a row of weight 2 counts in every mean as two rows do, a row of weight 0 is left out unread.
+        /// Scaling constants do not depend on the weights. Default null: all rows weigh the same.
+        /// </summary>
         public string? ExampleWeightColumnName { get; init; }
 
         /// <summary>Output column for the posterior's standard deviation, a vector of the latent dimension. Default null: none.</summary>
@@ -134,6 +137,23 @@ public sealed partial class VaeTrainer
         /// <summary>What a cancelled training leaves. Default an exception.</summary>
         [JsonIgnore]
         public CancellationBehavior OnCancellation { get; init; } = CancellationBehavior.Throw;
+
+        /// <summary>
+        /// Reads the data in passes instead of holding it in memory; see <see cref="StreamingOptions"/>. Default null: the data is read once, into memory.
+        /// </summary>
+        public StreamingOptions? Streaming { get; init; }
+
+        /// <summary>
+        /// Folder for checkpoints; it belongs to one training. A Fit with the same options and data continues from the newest checkpoint there, after whatever ended
+        /// the earlier one, and gives the same bytes as one that was never interrupted (with the same number of threads on the same kind of machine); after the
+        /// training has ended it gives the same model again. A checkpoint of other options or other data is refused. The two newest are kept. Default null: none.
+        /// </summary>
+        [JsonIgnore]
+        public string? CheckpointFolder { get; init; }
+
+        /// <summary>Epochs between checkpoints. One more is written at the end of the training. Default 10.</summary>
+        [JsonIgnore]
+        public int CheckpointEvery { get; init; } = 10;
 
         internal IReadOnlyList<int> DecoderLayers => DecoderHiddenLayers ?? [.. HiddenLayers.Reverse()];
 
@@ -174,6 +194,10 @@ public sealed partial class VaeTrainer
             Check.AtLeast(MaximumSteps, 0);
             Share(ValidationFraction, nameof(ValidationFraction));
             EarlyStopping?.Validate();
+            Streaming?.Validate();
+            Check.AtLeast(CheckpointEvery, 1);
+            if (CheckpointFolder is not null)
+                ArgumentException.ThrowIfNullOrWhiteSpace(CheckpointFolder);
             Check.InRange(Threads, 0, 4096);
             if (Likelihood == Likelihood.Categorical)
                 Check.InRange(GroupSize, 2, LargestLayer);

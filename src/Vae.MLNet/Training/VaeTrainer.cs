@@ -21,7 +21,7 @@ namespace Vae.MLNet;
 /// |---|---|
 /// | Machine learning task | Dimensionality reduction, generative modelling, anomaly detection |
 /// | Is normalization required? | Features should be of moderate size; see <see cref="Options.Scaling"/> |
-/// | Is caching required? | No: the data is read once |
+/// | Is caching required? | No: the data is read once; with <see cref="Options.Streaming"/> once an epoch, so that a slow source wants it |
 /// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
 /// | Exportable to ONNX | Yes |
@@ -45,19 +45,21 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
     }
 
     /// <summary>Trains a model.</summary>
-    /// <param name="input">Training data; it is read once.</param>
+    /// <param name="input">Training data; it is read once, unless <see cref="Options.Streaming"/> is on.</param>
     /// <returns>The fitted transform.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or is not a vector of Single of known size.</exception>
-    /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, or TorchSharp's native library cannot be loaded.</exception>
+    /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, <see cref="Options.CheckpointFolder"/> belongs to another
+    /// training, or TorchSharp's native library cannot be loaded.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VaeTransformer Fit(IDataView input) => Fit(input, null);
 
     /// <summary>Trains a model with separate validation data.</summary>
-    /// <param name="input">Training data; it is read once.</param>
+    /// <param name="input">Training data; it is read once, unless <see cref="Options.Streaming"/> is on.</param>
     /// <param name="validation">Validation data with the same columns; it takes the place of <see cref="Options.ValidationFraction"/>.</param>
     /// <returns>The fitted transform.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or is not a vector of Single of known size.</exception>
-    /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, or TorchSharp's native library cannot be loaded.</exception>
+    /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, <see cref="Options.CheckpointFolder"/> belongs to another
+    /// training, or TorchSharp's native library cannot be loaded.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VaeTransformer Fit(IDataView input, IDataView? validation)
     {
@@ -69,15 +71,7 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
 
         var host = ((IHostEnvironment)_context).Register(nameof(VaeTrainer));
         using var channel = host.Start("Training");
-        var training = TrainingData.Read(input, _featureColumn, _options, features, _options.CancellationToken);
-        TrainingData? held = null;
-        if (validation is not null)
-            held = TrainingData.Read(validation, _featureColumn, _options, features, _options.CancellationToken);
-        else if (_options.ValidationFraction > 0)
-            (training, held) = Split(training, features);
-        channel.Info(MessageSensitivity.None, Check.Invariant($"Training on {training.Rows} rows of {features} features, {held?.Rows ?? 0} held out."));
-
-        var trained = VaeTraining.Run(_options, features, training, held);
+        var trained = Train(input, validation, features, channel);
 
         var last = trained.History.Epochs[^1];
         channel.Info(MessageSensitivity.None, Check.Invariant(
@@ -88,6 +82,25 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
                 $"The posterior collapsed: {trained.History.ActiveUnits} of {_options.LatentDimension} latent dimensions are active. Likely cures: a smaller Beta (now {_options.Beta}), a BetaSchedule that warms up, FreeBits, fewer latent dimensions."));
         }
         return new VaeTransformer(_context, trained.Model, trained.History, _featureColumn, _outputColumn, Columns(_options), input.Schema);
+    }
+
+    private TrainedVae Train(IDataView input, IDataView? validation, int features, IChannel channel)
+    {
+        void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
+
+        if (_options.Streaming is not null)
+        {
+            channel.Info(MessageSensitivity.None, Check.Invariant($"Training on streamed rows of {features} features."));
+            return VaeTraining.Run(_options, features, _featureColumn, input, validation, Warn);
+        }
+        var training = TrainingData.Read(input, _featureColumn, _options, features, _options.CancellationToken);
+        TrainingData? held = null;
+        if (validation is not null)
+            held = TrainingData.Read(validation, _featureColumn, _options, features, _options.CancellationToken);
+        else if (_options.ValidationFraction > 0)
+            (training, held) = Split(training, features);
+        channel.Info(MessageSensitivity.None, Check.Invariant($"Training on {training.Rows} rows of {features} features, {held?.Rows ?? 0} held out."));
+        return VaeTraining.Run(_options, features, training, held, Warn);
     }
 
     /// <summary>The columns that the fitted transform will give.</summary>

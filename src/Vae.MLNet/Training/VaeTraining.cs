@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Microsoft.ML;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,28 +15,69 @@ internal sealed class VaeTraining
     private readonly VaeTrainer.Options _options;
     private readonly VaeArchitecture _architecture;
     private readonly Device _device;
-    private readonly Rows _training;
-    private readonly Rows? _validation;
-    private readonly InputScale _scale;
+    private readonly Prepared _rows;
     private readonly VaeNetwork _network;
+    private readonly CheckpointStore? _checkpoints;
     private readonly Stopwatch _watch = new();
 
-    /// <summary>Rows on the training device: scaled features [n, features] and weights [n] where there are any.</summary>
-    private sealed record Rows(Tensor Features, Tensor? Weights, int Count);
+    /// <summary>The data of a training.</summary>
+    /// <param name="Scale">Scaling constants.</param>
+    /// <param name="Training">Rows to train on.</param>
+    /// <param name="Validation">Rows held out.</param>
+    /// <param name="Representative">Rows for the final figures: all of the training rows, or an even sample of them.</param>
+    /// <param name="Fingerprint">What tells this data from other data; null where nobody asks.</param>
+    private sealed record Prepared(InputScale Scale, IRowSource Training, IRowSource? Validation, MemoryRows Representative, string? Fingerprint) : IDisposable
+    {
+        public void Dispose()
+        {
+            Training.Dispose();
+            Validation?.Dispose();
+            Representative.Dispose();
+        }
+    }
 
-    private VaeTraining(VaeTrainer.Options options, VaeArchitecture architecture, Device device, Rows training, Rows? validation, InputScale scale, VaeNetwork network)
+    private VaeTraining(VaeTrainer.Options options, VaeArchitecture architecture, Device device, Prepared rows, VaeNetwork network, CheckpointStore? checkpoints)
     {
         _options = options;
         _architecture = architecture;
         _device = device;
-        _training = training;
-        _validation = validation;
-        _scale = scale;
+        _rows = rows;
         _network = network;
+        _checkpoints = checkpoints;
     }
 
     /// <summary>Trains on rows in memory. Every tensor made here is gone when it returns.</summary>
-    public static TrainedVae Run(VaeTrainer.Options options, int features, TrainingData training, TrainingData? validation)
+    public static TrainedVae Run(VaeTrainer.Options options, int features, TrainingData training, TrainingData? validation, Action<string>? warn = null) =>
+        Run(options, features, warn, device =>
+        {
+            var scale = options.WarmStart?.Scale ?? InputScale.Fit(options.Scaling, training.Features, features);
+            var rows = new MemoryRows(training, features, scale, options.Seed, device);
+            var held = validation is null ? null : new MemoryRows(validation, features, scale, options.Seed, device);
+            return new(scale, rows, held, rows, options.CheckpointFolder is null ? null : Fingerprint(options, training, validation));
+        });
+
+    /// <summary>Trains on rows that are read anew in every epoch.</summary>
+    public static TrainedVae Run(VaeTrainer.Options options, int features, string featureColumn, IDataView training, IDataView? validation, Action<string>? warn = null) =>
+        Run(options, features, warn, device =>
+        {
+            using var hash = options.CheckpointFolder is null ? null : new RowHash();
+            bool split = validation is null && options.ValidationFraction > 0;
+            var filter = !split ? RowFilter.All
+                : RowFilter.Training(options, options.ValidationSelection == ValidationSelection.LastRows ? StreamSurvey.CountRows(training, options.CancellationToken) : 0);
+            var survey = StreamSurvey.Of(training, featureColumn, features, options, filter, hash);
+            IRowSource? held = null;
+            if (split)
+                held = Rows(training, filter with { Wanted = RowFilter.Part.Validation }, survey.Validation);
+            else if (validation is not null)
+                held = Rows(validation, RowFilter.All, StreamSurvey.Of(validation, featureColumn, features, options, RowFilter.All, hash).Training);
+            if (hash is not null)
+                AddStart(hash, options);
+            return new(survey.Scale, Rows(training, filter, survey.Training), held, new MemoryRows(survey.Sample, features, survey.Scale, options.Seed, device), hash?.Finish());
+
+            StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, survey.Scale, device);
+        });
+
+    private static TrainedVae Run(VaeTrainer.Options options, int features, Action<string>? warn, Func<Device, Prepared> prepare)
     {
         var architecture = new VaeArchitecture(features, options);
         if (options.WarmStart is { } start && !start.Architecture.HasSameShape(architecture))
@@ -43,19 +85,23 @@ internal sealed class VaeTraining
             throw Check.Argument(nameof(options.WarmStart), Check.Invariant(
                 $"WarmStart has to have the architecture of the options ({architecture.Features} features, {architecture.Latent} latent dimensions, {architecture.ParameterCount} parameters); it has {start.FeatureCount} features, {start.LatentDimension} latent dimensions, {start.ParameterCount} parameters."));
         }
+        if (options.WarmStart is { } other && other.Options.Scaling != options.Scaling)
+        {
+            throw Check.Argument(nameof(options.WarmStart),
+                $"WarmStart brings its own scaling of the features, {other.Options.Scaling}; Scaling has to be the same, it is {options.Scaling}.");
+        }
         var device = TorchRuntime.Device(options.Device);
         int before = get_num_threads(), threads = options.Threads > 0 ? options.Threads : before;
         try
         {
             using var scope = NewDisposeScope();
-            var scale = options.WarmStart?.Scale ?? InputScale.Fit(options.Scaling, training.Features, features);
-            var trainingRows = ToDevice(training, features, scale, device);
-            var validationRows = validation is null ? null : ToDevice(validation, features, scale, device);
+            using var rows = prepare(device);
             float[] initial = options.WarmStart?.Parameters ?? VaeNetwork.Initialize(architecture, options.Seed);
             using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
             // Cores that work on slices of their own do not wait for each other within every product.
             set_num_threads(Math.Max(1, threads / network.Slices));
-            return new VaeTraining(options, architecture, device, trainingRows, validationRows, scale, network).Train();
+            var checkpoints = options.CheckpointFolder is { } folder ? new CheckpointStore(folder, options, rows.Fingerprint!, warn ?? (_ => { })) : null;
+            return new VaeTraining(options, architecture, device, rows, network, checkpoints).Train();
         }
         finally
         {
@@ -64,20 +110,26 @@ internal sealed class VaeTraining
     }
 
     /// <summary>Applies a scaling to rows of features.</summary>
-    internal static Tensor Scaled(Tensor features, InputScale scale)
+    internal static Tensor Scaled(Tensor features, InputScale scale) => MemoryRows.Scaled(features, scale);
+
+    private static string Fingerprint(VaeTrainer.Options options, TrainingData training, TrainingData? validation)
     {
-        if (scale.Kind == InputScaling.None)
-            return features;
-        var linear = (features - tensor(scale.Offset, device: features.device)) * tensor(scale.Factor, device: features.device);
-        return scale.Kind == InputScaling.RobustAsinh ? linear.asinh() : linear;
+        using var hash = new RowHash();
+        foreach (var data in new[] { training, validation })
+        {
+            hash.AddBlock(data?.Features);
+            hash.AddBlock(data?.Weights);
+        }
+        AddStart(hash, options);
+        return hash.Finish();
     }
 
-    private static Rows ToDevice(TrainingData data, int features, InputScale scale, Device device)
+    /// <summary>A warm start decides on the outcome as the data does.</summary>
+    private static void AddStart(RowHash hash, VaeTrainer.Options options)
     {
-        using var scope = NewDisposeScope();
-        var values = tensor(data.Features, [data.Rows, features], device: device);
-        var weights = data.Weights is null ? null : tensor(data.Weights, device: device).MoveToOuterDisposeScope();
-        return new(Scaled(values, scale).MoveToOuterDisposeScope(), weights, data.Rows);
+        hash.AddBlock(options.WarmStart?.Parameters);
+        hash.AddBlock(options.WarmStart?.Scale.Offset);
+        hash.AddBlock(options.WarmStart?.Scale.Factor);
     }
 
     private TrainedVae Train()
@@ -86,19 +138,31 @@ internal sealed class VaeTraining
             fused: _device.type == DeviceType.CPU, _network.Threads);
         using var noise = new Generator(0, _device);
         var epochs = new List<VaeEpoch>();
-        long stepsPerEpoch = (_training.Count + _options.BatchSize - 1) / _options.BatchSize;
+        long stepsPerEpoch = (_rows.Training.Count + _options.BatchSize - 1) / _options.BatchSize;
         long totalSteps = stepsPerEpoch * _options.Epochs;
         if (_options.MaximumSteps > 0)
             totalSteps = Math.Min(totalSteps, _options.MaximumSteps);
-        bool keepBest = _validation is not null && (_options.EarlyStopping is not null || _options.OnCancellation == CancellationBehavior.KeepBest);
+        // A checkpoint serves a later run whatever that one does on a cancellation, so it always has the best weights.
+        bool keepBest = _rows.Validation is not null && (_options.EarlyStopping is not null || _options.OnCancellation == CancellationBehavior.KeepBest || _checkpoints is not null);
         float[]? best = null;
         int bestEpoch = 0;
         double bestLoss = double.PositiveInfinity;
-        bool stoppedEarly = false;
+        bool stoppedEarly = false, cancelled = false;
 
-        for (int epoch = 1; epoch <= _options.Epochs && optimizer.Steps < totalSteps; epoch++)
+        if (_checkpoints?.Newest(_architecture.ParameterCount) is { } state)
+        {
+            using (no_grad())
+            using (var parameters = tensor(state.Parameters))
+                _network.Flat.copy_(parameters);
+            optimizer.Restore(state.Steps, state.First, state.Second);
+            epochs.AddRange(state.Epochs);
+            (best, bestEpoch, bestLoss, stoppedEarly) = (state.Best, state.BestEpoch, state.BestLoss, state.StoppedEarly);
+        }
+
+        while (!stoppedEarly && epochs.Count < _options.Epochs && optimizer.Steps < totalSteps)
         {
             _watch.Restart();
+            int epoch = epochs.Count + 1;
             VaeEpoch result;
             try
             {
@@ -107,7 +171,7 @@ internal sealed class VaeTraining
             catch (OperationCanceledException) when (_options.OnCancellation == CancellationBehavior.KeepBest && epochs.Count > 0)
             {
                 // The weights are in the middle of an epoch; without validation that is the newest state, otherwise the best is restored below.
-                stoppedEarly = true;
+                cancelled = true;
                 break;
             }
             epochs.Add(result);
@@ -122,62 +186,60 @@ internal sealed class VaeTraining
                 if (keepBest)
                     best = _network.ReadParameters();
             }
-            _options.Progress?.Report(new VaeTrainingProgress(_options.Epochs, result, bestEpoch));
-            if (_options.EarlyStopping is { } early && epoch - bestEpoch >= early.Patience)
+            stoppedEarly = _options.EarlyStopping is { } early && epoch - bestEpoch >= early.Patience;
+            bool last = stoppedEarly || epoch == _options.Epochs || optimizer.Steps >= totalSteps;
+            if (_checkpoints is not null && (last || epoch % _options.CheckpointEvery == 0))
             {
-                stoppedEarly = true;
-                break;
+                var (first, second) = optimizer.ReadMoments();
+                _checkpoints.Save(new(epochs, optimizer.Steps, bestEpoch, bestLoss, stoppedEarly, _network.ReadParameters(), first, second, best));
             }
+            _options.Progress?.Report(new VaeTrainingProgress(_options.Epochs, result, bestEpoch));
         }
 
-        bool restore = best is not null && (_options.EarlyStopping is not null || stoppedEarly);
-        float[] parameters = restore ? best! : _network.ReadParameters();
+        bool restore = best is not null && (_options.EarlyStopping is not null || cancelled);
+        float[] trained = restore ? best! : _network.ReadParameters();
         if (!restore)
             bestEpoch = epochs[^1].Epoch;
-        var (residual, activeUnits) = Finish(parameters);
-        var history = new VaeTrainingHistory(epochs, bestEpoch, _training.Count, _validation?.Count ?? 0, activeUnits, stoppedEarly);
-        return new(new VaeModel(_architecture, parameters, _scale, residual, Provenance(history)), history);
+        var (residual, activeUnits) = Finish(trained);
+        var history = new VaeTrainingHistory(epochs, bestEpoch, _rows.Training.Count, _rows.Validation?.Count ?? 0, activeUnits, stoppedEarly || cancelled);
+        return new(new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history)), history);
     }
 
     private VaeEpoch Epoch(int epoch, AdamOptimizer optimizer, Generator noise, long stepsPerEpoch, long totalSteps)
     {
         using var scope = NewDisposeScope();
         noise.manual_seed(SeedStream.Torch(_options.Seed, Purpose.Noise, epoch));
-        var order = tensor(SeedStream.Permutation(_training.Count, _options.Seed, Purpose.Order, epoch), device: _device);
+        using var batches = _rows.Training.Shuffled(epoch, _options.BatchSize);
         var klPerDimension = new double[_architecture.Latent];
-        double reconstruction = 0, weight = 0, kl = 0, loss = 0, beta = 0, learningRate = 0;
-        int batch = 0;
-        for (int start = 0; start < _training.Count && optimizer.Steps < totalSteps; start += _options.BatchSize, batch++)
+        double reconstruction = 0, total = 0, kl = 0, loss = 0, beta = 0, learningRate = 0;
+        int number = 0;
+        while (optimizer.Steps < totalSteps)
         {
             _options.CancellationToken.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
-            int count = Math.Min(_options.BatchSize, _training.Count - start);
-            var index = order.narrow(0, start, count);
-            var rows = _training.Features.index_select(0, index);
-            var weights = _training.Weights?.index_select(0, index);
-            if (weights is not null && weights.sum().item<float>() == 0)
-                continue;
-
+            if (!batches.TryNext(out var batch))
+                break;
+            number++;
+            double weight = batch.Weight;
             long step = optimizer.Steps;
             beta = _options.Beta * _options.BetaSchedule.Factor((double)step / stepsPerEpoch, _options.Epochs);
             learningRate = LearningRate(step, totalSteps);
-            var terms = _network.Step(Corrupted(rows, noise), rows, weights, noise, beta);
+            var terms = _network.Step(Corrupted(batch.Features, noise), batch.Features, batch.Weights, noise, beta);
             if (!double.IsFinite(terms.Loss))
-                throw Diverged(epoch, batch + 1, terms.Loss);
+                throw Diverged(epoch, number, terms.Loss);
             optimizer.Step(_network.Gradients, learningRate);
 
-            loss += terms.Loss * count;
-            reconstruction += terms.Reconstruction * count;
-            kl += terms.Kl * count;
+            loss += terms.Loss * weight;
+            reconstruction += terms.Reconstruction * weight;
+            kl += terms.Kl * weight;
             for (int i = 0; i < klPerDimension.Length; i++)
-                klPerDimension[i] += terms.KlPerDimension[i] * count;
-            weight += count;
+                klPerDimension[i] += terms.KlPerDimension[i] * weight;
+            total += weight;
         }
 
-        weight = Math.Max(weight, 1);
-        double[] perDimension = [.. klPerDimension.Select(sum => sum / weight)];
-        (double Loss, double Reconstruction, double Kl)? validation = _validation is null ? null : Validate();
-        return new VaeEpoch(epoch, loss / weight, reconstruction / weight, kl / weight, perDimension, beta, learningRate,
+        double[] perDimension = [.. klPerDimension.Select(sum => sum / total)];
+        (double Loss, double Reconstruction, double Kl)? validation = _rows.Validation is null ? null : Validate();
+        return new VaeEpoch(epoch, loss / total, reconstruction / total, kl / total, perDimension, beta, learningRate,
             validation?.Loss, validation?.Reconstruction, validation?.Kl, _watch.Elapsed.TotalSeconds);
     }
 
@@ -205,14 +267,15 @@ internal sealed class VaeTraining
         using var noGrad = no_grad();
         using var generator = new Generator((ulong)SeedStream.Torch(_options.Seed, Purpose.Validation), _device);
         double loss = 0, reconstruction = 0, kl = 0, total = 0;
-        foreach (var (start, count) in Blocks(_validation!.Count))
+        using var batches = _rows.Validation!.InOrder();
+        while (true)
         {
+            _options.CancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var weights = _validation.Weights?.narrow(0, start, count);
-            double weight = weights?.sum().item<float>() ?? count;
-            if (weight == 0)
-                continue;
-            var terms = _network.Evaluate(_validation.Features.narrow(0, start, count), weights, generator, _options.Beta);
+            if (!batches.TryNext(out var batch))
+                break;
+            double weight = batch.Weight;
+            var terms = _network.Evaluate(batch.Features, batch.Weights, generator, _options.Beta);
             loss += terms.Loss * weight;
             reconstruction += terms.Reconstruction * weight;
             kl += terms.Kl * weight;
@@ -221,7 +284,7 @@ internal sealed class VaeTraining
         return (loss / total, reconstruction / total, kl / total);
     }
 
-    /// <summary>Residuals and active units of the final weights on the training rows.</summary>
+    /// <summary>Residuals and active units of the final weights on the training rows, or on their sample where the rows are streamed.</summary>
     private (float[] Residual, int ActiveUnits) Finish(float[] parameters)
     {
         using var scope = NewDisposeScope();
@@ -232,33 +295,32 @@ internal sealed class VaeTraining
         var squares = zeros(_architecture.Features, ScalarType.Float64, _device);
         var sum = zeros(_architecture.Latent, ScalarType.Float64, _device);
         var sumOfSquares = zeros(_architecture.Latent, ScalarType.Float64, _device);
-        foreach (var (start, count) in Blocks(_training.Count))
+        double n = 0;
+        using var batches = _rows.Representative.InOrder();
+        while (true)
         {
             using var block = NewDisposeScope();
-            var rows = _training.Features.narrow(0, start, count);
-            var (mean, sigma, _) = network.Encode(rows);
+            if (!batches.TryNext(out var batch))
+                break;
+            n += batch.Weight;
+            var weights = batch.Weights?.to(ScalarType.Float64).unsqueeze(1);
+            Tensor Sum(Tensor rows) => (weights is null ? rows : rows * weights).sum([0]);
+
+            var (mean, sigma, _) = network.Encode(batch.Features);
             var wide = mean.to(ScalarType.Float64);
-            sum.add_(wide.sum([0]));
-            sumOfSquares.add_(wide.square().sum([0]));
+            sum.add_(Sum(wide));
+            sumOfSquares.add_(Sum(wide.square()));
             if (wantsResidual)
             {
                 var z = mean + sigma * randn(mean.shape, device: _device, generator: generator);
-                squares.add_((rows - network.Decode(z)).to(ScalarType.Float64).square().sum([0]));
+                squares.add_(Sum((batch.Features - network.Decode(z)).to(ScalarType.Float64).square()));
             }
         }
         const double ActiveVariance = 0.01;
-        double n = _training.Count;
         var variance = sumOfSquares / n - (sum / n).square();
         int active = variance.cpu().data<double>().ToArray().Count(value => value > ActiveVariance);
         float[] residual = wantsResidual ? [.. squares.cpu().data<double>().ToArray().Select(value => (float)Math.Sqrt(value / n))] : [];
         return (residual, active);
-    }
-
-    private static IEnumerable<(int Start, int Count)> Blocks(int rows)
-    {
-        const int Block = 4096;
-        for (int start = 0; start < rows; start += Block)
-            yield return (start, Math.Min(Block, rows - start));
     }
 
     private InvalidOperationException Diverged(int epoch, int batch, double value) => new(Check.Invariant(

@@ -1,0 +1,98 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Vae.MLNet.Training;
+
+/// <summary>Scaled rows [n, features] on the training device and their weights [n] where there are any. Valid until the next batch is asked for.</summary>
+internal readonly record struct RowBatch(Tensor Features, Tensor? Weights, int Count)
+{
+    /// <summary>Sum of the weights.</summary>
+    public double Weight => Weights?.sum().item<float>() ?? Count;
+}
+
+/// <summary>One pass over rows in batches.</summary>
+internal interface IRowBatches : IDisposable
+{
+    /// <summary>Gives the next batch; what it makes belongs to the caller's dispose scope.</summary>
+    bool TryNext(out RowBatch batch);
+}
+
+/// <summary>Where a training's rows come from.</summary>
+internal interface IRowSource : IDisposable
+{
+    long Count { get; }
+
+    /// <summary>All rows once, in the order of an epoch.</summary>
+    IRowBatches Shuffled(int epoch, int batchSize);
+
+    /// <summary>All rows once, in the order of the data.</summary>
+    IRowBatches InOrder();
+}
+
+/// <summary>Rows held on the training device.</summary>
+internal sealed class MemoryRows : IRowSource
+{
+    /// <summary>Rows computed together where no optimiser step stands between them.</summary>
+    internal const int Block = 4096;
+
+    private readonly Tensor _features;
+    private readonly Tensor? _weights;
+    private readonly int _count, _seed;
+
+    public MemoryRows(TrainingData data, int features, InputScale scale, int seed, Device device)
+    {
+        using var scope = NewDisposeScope();
+        _features = Scaled(tensor(data.Features, [data.Rows, features], device: device), scale).DetachFromDisposeScope();
+        _weights = data.Weights is null ? null : tensor(data.Weights, device: device).DetachFromDisposeScope();
+        _count = data.Rows;
+        _seed = seed;
+    }
+
+    /// <summary>Applies a scaling to rows of features.</summary>
+    internal static Tensor Scaled(Tensor features, InputScale scale)
+    {
+        if (scale.Kind == InputScaling.None)
+            return features;
+        var linear = (features - tensor(scale.Offset, device: features.device)) * tensor(scale.Factor, device: features.device);
+        return scale.Kind == InputScaling.RobustAsinh ? linear.asinh_() : linear;
+    }
+
+    public long Count => _count;
+
+    public IRowBatches Shuffled(int epoch, int batchSize) =>
+        new Batches(this, batchSize, tensor(SeedStream.Permutation(_count, _seed, Purpose.Order, epoch), device: _features.device).DetachFromDisposeScope());
+
+    public IRowBatches InOrder() => new Batches(this, Block, null);
+
+    public void Dispose()
+    {
+        _features.Dispose();
+        _weights?.Dispose();
+    }
+
+    private sealed class Batches(MemoryRows rows, int size, Tensor? order) : IRowBatches
+    {
+        private int _at;
+
+        public bool TryNext(out RowBatch batch)
+        {
+            int start = _at, count = Math.Min(size, rows._count - start);
+            if (count <= 0)
+            {
+                batch = default;
+                return false;
+            }
+            _at += count;
+            if (order is null)
+            {
+                batch = new(rows._features.narrow(0, start, count), rows._weights?.narrow(0, start, count), count);
+                return true;
+            }
+            using var index = order.narrow(0, start, count);
+            batch = new(rows._features.index_select(0, index), rows._weights?.index_select(0, index), count);
+            return true;
+        }
+
+        public void Dispose() => order?.Dispose();
+    }
+}
