@@ -43,6 +43,17 @@ internal static class ExportCheck
         using var generator = new Generator(20172, CPU);
         using var network = new VaeNetwork(model.Architecture, CPU, model.Parameters, trainable: false);
         using var session = new InferenceSession(file);
+        if (model.Architecture.Tokens is { } layout)
+        {
+            // Every token of the alphabet, unknown letters too.
+            var tokens = randint(0, layout.Alphabet.TokenCount, [Rows, layout.Length], dtype: ScalarType.Int64, generator: generator);
+            var (tokenMean, tokenSigma, _) = network.Encode(tokens.to(ScalarType.Byte));
+            var input = NamedOnnxValue.CreateFromTensor(Onnx.VaeGraphs.Tokens, new DenseTensor<long>(tokens.data<long>().ToArray(), [Rows, layout.Length]));
+            using var found = session.Run([input], [Onnx.VaeGraphs.Latent, Onnx.VaeGraphs.Sigma]);
+            Compare(session, Onnx.VaeGraphs.Latent, tokenMean, found[0]);
+            Compare(session, Onnx.VaeGraphs.Sigma, tokenSigma, found[1]);
+            return;
+        }
         // In the data's own range: a random scaled row, taken back to units of the data.
         var x = Mean(model, randn(Rows, model.FeatureCount, generator: generator));
         var (mean, sigma, _) = network.Encode(VaeTraining.Scaled(x, model.Scale));

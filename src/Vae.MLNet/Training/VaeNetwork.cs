@@ -72,10 +72,12 @@ internal sealed class VaeNetwork : IDisposable
             foreach (ref float value in target)
                 value = (2 * value - 1) * bound;
         }
+        if (architecture.Tokens is { } tokens)
+            TokenLayer.ClearUnread(parameters.AsSpan(architecture[architecture.InputLayer + ".weight"].Offset, architecture[architecture.InputLayer + ".weight"].Length), tokens);
         return parameters;
     }
 
-    /// <summary>Posterior of scaled rows [N, features]: mean, σ and log σ, each [N, latent].</summary>
+    /// <summary>Posterior of scaled rows [N, features], or of tokens [N, positions] (Byte): mean, σ and log σ, each [N, latent].</summary>
     public (Tensor Mean, Tensor Sigma, Tensor LogSigma) Encode(Tensor x) => Posterior(_slices[0].Encoder.Forward(x));
 
     /// <summary>The network's output for latents [N, latent]: scaled means or logits, [N, features].</summary>
@@ -142,6 +144,8 @@ internal sealed class VaeNetwork : IDisposable
                 return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum([1]);
             case Likelihood.Categorical:
                 int group = options.GroupSize;
+                if (_architecture.Tokens is not null)
+                    return TokenLikelihood.Negative(target, output, group);
                 return -(target * F.log_softmax(output.view(-1, _architecture.Features / group, group), -1).view(-1, _architecture.Features)).sum([1]);
             default:
                 throw Check.OutOfRange(nameof(options.Likelihood), options.Likelihood, "a known likelihood");
@@ -214,7 +218,10 @@ internal sealed class VaeNetwork : IDisposable
             DenseLayers.Layer Layer(string name)
             {
                 var (weight, bias) = (architecture[name + ".weight"], architecture[name + ".bias"]);
-                return new(View(flat, weight), View(flat, bias), gradient is null ? null : View(gradient, weight), gradient is null ? null : View(gradient, bias));
+                Tensor? weightGradient = gradient is null ? null : View(gradient, weight), biasGradient = gradient is null ? null : View(gradient, bias);
+                return architecture.IsTokenLayer(name)
+                    ? new TokenLayer(View(flat, weight), View(flat, bias), weightGradient, biasGradient, architecture.Tokens!)
+                    : new DenseLayers.Layer(View(flat, weight), View(flat, bias), weightGradient, biasGradient);
             }
         }
 
@@ -298,6 +305,8 @@ internal sealed class VaeNetwork : IDisposable
                     return shared(output.sigmoid().sub_(target), 1);
                 case Likelihood.Categorical:
                     int group = options.GroupSize;
+                    if (_architecture.Tokens is not null)
+                        return shared(TokenLikelihood.Gradient(target, output, group), 1);
                     var groups = target.view(-1, _architecture.Features / group, group);
                     // A missing symbol, all zeros, has no gradient.
                     var present = groups.sum(-1, keepdim: true);
