@@ -20,7 +20,7 @@ Option<int> seed = Number("--seed", "Seed of the simulation and of the training.
 Option<int> conformations = Number("--conformations", "Conformations to simulate.", 10_000, minimum: 100);
 var simulateOnly = new Option<bool>("--simulate-only") { Description = "Simulate anew, print time and statistics, and stop.", Hidden = true };
 
-var command = new RootCommand("Simulates bead-spring polymers in two dimensions.") { data, output, epochs, seed, conformations, simulateOnly };
+var command = new RootCommand("Trains a variational autoencoder on conformations of a bead-spring polymer in an ML.NET pipeline, and uses its exported decoder.") { data, output, epochs, seed, conformations, simulateOnly };
 command.SetAction((result, cancellationToken) => Task.Run(() =>
 {
     var options = new ExampleOptions
@@ -32,7 +32,10 @@ command.SetAction((result, cancellationToken) => Task.Run(() =>
         Conformations = result.GetValue(conformations),
         SimulateOnly = result.GetValue(simulateOnly),
     };
-    Simulate(options, cancellationToken);
+    if (options.SimulateOnly)
+        Simulate(options, cancellationToken);
+    else
+        new Demo(options, cancellationToken).Run();
     return 0;
 }, cancellationToken));
 return await command.Parse(args).InvokeAsync();
@@ -42,9 +45,7 @@ static void Simulate(ExampleOptions options, CancellationToken cancellationToken
     var simulation = new BeadSpringOptions();
     long start = Stopwatch.GetTimestamp();
     // A timing is a timing of the simulation, never of the cache.
-    Trajectory trajectory = options.SimulateOnly
-        ? BeadSpringSimulator.Run(simulation, options.Conformations, options.Seed, cancellationToken: cancellationToken)
-        : new SimulationCache().GetOrRun(simulation, options.Conformations, options.Seed, cancellationToken: cancellationToken);
+    Trajectory trajectory = BeadSpringSimulator.Run(simulation, options.Conformations, options.Seed, cancellationToken: cancellationToken);
     double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
     TrajectoryStatistics statistics = TrajectoryStatistics.Of(trajectory);
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

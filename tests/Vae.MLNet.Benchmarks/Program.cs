@@ -3,6 +3,7 @@ using Vae.MLNet.Benchmarks;
 // Each benchmark is a ratio against a named baseline, both measured in turn in one process.
 var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run)>(StringComparer.Ordinal)
 {
+    ["inference"] = ("decoding one latent and many with Vae.MLNet.Inference, against raw OnnxRuntime", InferenceBenchmark.Run),
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
     ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),

@@ -42,9 +42,9 @@ internal sealed class ModelHeader
 
     public bool HasLogits => Likelihood is DecoderLikelihood.Bernoulli or DecoderLikelihood.Categorical;
 
-    public static ModelHeader Read(string file, InferenceSession session, string kind)
+    public static ModelHeader Read(string file, Dictionary<string, string> properties, string kind)
     {
-        var metadata = new ReadOnlyDictionary<string, string>(new Dictionary<string, string>(session.ModelMetadata.CustomMetadataMap, StringComparer.Ordinal));
+        var metadata = new ReadOnlyDictionary<string, string>(properties);
         var raw = new ModelHeader(file, metadata);
         if (!metadata.TryGetValue(Format, out string? format))
             throw Guard.BadFile(file, $"the model has no '{Format}' in its metadata: it was not exported by Vae.MLNet.");

@@ -5,23 +5,29 @@ namespace Vae.MLNet.Inference.Loading;
 /// <summary>
 /// Walks through an ONNX file's messages before native code sees it, and refuses what a model of this library never has: tensors that live in other files
 /// (OnnxRuntime would open any path relative to the working directory), tensors that claim more than the file holds, loops (which may not end), broken or
-/// absurdly nested messages. Field numbers as in the ONNX IR specification, https://onnx.ai/onnx/repo-docs/IR.html.
+/// absurdly nested messages. It reads the metadata on its way. Field numbers as in the ONNX IR specification, https://onnx.ai/onnx/repo-docs/IR.html.
 /// </summary>
-internal readonly ref struct OnnxScan
+internal sealed class OnnxScan
 {
     private const int MaximumDepth = 32;
 
+    // What is not UTF-8 throws.
+    private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
+
+    private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
     private readonly string _file;
 
     private OnnxScan(string file) => _file = file;
 
-    public static void Check(ModelBytes model)
+    /// <summary>Checks a file and gives its metadata_props; of a key that stands there twice, the last.</summary>
+    public static Dictionary<string, string> Check(ModelBytes model)
     {
         if (model.Bytes.Length == 0)
             throw Guard.BadFile(model.Name, "the file is empty; an ONNX model is expected.");
         var scan = new OnnxScan(model.Name);
         if (!scan.Walk(model.Bytes, Message.Model, 0))
             throw Guard.BadFile(model.Name, "the file holds no graph; an ONNX model is expected.");
+        return scan._metadata;
     }
 
     private enum Message
@@ -34,12 +40,14 @@ internal readonly ref struct OnnxScan
         Function,
         Tensor,
         SparseTensor,
+        Metadata,
     }
 
     /// <summary>What a field of a message holds, as far as it matters here.</summary>
     private static Message Child(Message parent, int field) => (parent, field) switch
     {
         (Message.Model, 7) => Message.Graph,
+        (Message.Model, 14) => Message.Metadata,
         (Message.Model, 25) => Message.Function,
         (Message.Function, 7) => Message.Node,
         (Message.Function, 11) => Message.Attribute,
@@ -62,6 +70,7 @@ internal readonly ref struct OnnxScan
         int length = bytes.Length;
         bool hasGraph = false;
         double elements = 1;
+        string key = "", value = "";
         while (!bytes.IsEmpty)
         {
             ulong tag = Varint(ref bytes);
@@ -86,6 +95,10 @@ internal readonly ref struct OnnxScan
                     hasGraph |= child == Message.Graph;
                     if (child != Message.Other)
                         Walk(content, child, depth + 1);
+                    else if (message == Message.Metadata && field == 1)
+                        key = Text(content);
+                    else if (message == Message.Metadata && field == 2)
+                        value = Text(content);
                     else if (message == Message.Tensor && field == 1)
                         PackedDimensions(content, ref elements);
                     else if (message == Message.Tensor && field == 13)
@@ -100,10 +113,24 @@ internal readonly ref struct OnnxScan
                     throw Bad("a field has an unknown wire type");
             }
         }
+        if (message == Message.Metadata)
+            _metadata[key] = value;
         // The smallest element types take half a byte.
         if (message == Message.Tensor && elements > 2.0 * length)
             throw Bad(Guard.Invariant($"a tensor claims {elements:R} numbers but has {length} bytes"));
         return hasGraph;
+    }
+
+    private string Text(ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            return Utf8.GetString(content);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw Bad("a text in its metadata is not UTF-8");
+        }
     }
 
     private void PackedDimensions(ReadOnlySpan<byte> content, ref double elements)

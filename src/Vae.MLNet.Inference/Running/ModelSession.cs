@@ -25,11 +25,11 @@ internal sealed class ModelSession : IDisposable
         _owner = owner;
     }
 
-    /// <summary>Loads a model and checks it: first its bytes, then what its metadata and tensors say, at last by the given trial runs.</summary>
+    /// <summary>Loads a model and checks it: first its bytes and metadata, then its tensors' declarations, at last by trial runs.</summary>
     public static ModelSession Load(ModelBytes model, VaeSessionOptions options, Type owner, string kind, Func<ModelHeader, InferenceSession, RunPlan[]> check,
         out ModelHeader header, out RunPlan[] plans)
     {
-        OnnxScan.Check(model);
+        header = ModelHeader.Read(model.Name, OnnxScan.Check(model), kind);
         InferenceSession? native = null;
         ModelSession? session = null;
         try
@@ -42,7 +42,6 @@ internal sealed class ModelSession : IDisposable
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
             };
             native = new InferenceSession(model.Bytes, sessionOptions);
-            header = ModelHeader.Read(model.Name, native, kind);
             plans = check(header, native);
             session = new ModelSession(native, owner);
             // Shapes in a file are claims. Two runs of different size show that they hold, and make the first real call a warm one.

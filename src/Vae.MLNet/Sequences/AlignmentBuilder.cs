@@ -8,7 +8,7 @@ namespace Vae.MLNet.Sequences;
 /// <summary>Filters what a file holds, numbers the columns and splits the headers.</summary>
 internal static partial class AlignmentBuilder
 {
-    public static Alignment Build(string path, AlignmentOptions options, RawAlignment raw)
+    public static Alignment Build(string path, SequenceAlignmentOptions options, RawAlignment raw)
     {
         var alphabet = options.Alphabet;
         int columns = raw.Columns, rows = raw.Names.Count;
@@ -95,7 +95,7 @@ internal static partial class AlignmentBuilder
         return (letters.ToString(), residues);
     }
 
-    private static int[] Numbers(AlignmentOptions options, string referenceName, int residues)
+    private static int[] Numbers(SequenceAlignmentOptions options, string referenceName, int residues)
     {
         if (options.ReferenceNumbers is { } numbers)
         {
@@ -114,7 +114,7 @@ internal static partial class AlignmentBuilder
         return [.. Enumerable.Range(first, residues)];
     }
 
-    private static List<(string Name, string[] Values)> Annotations(AlignmentOptions options, RawAlignment raw, List<int> rows)
+    private static List<(string Name, string[] Values)> Annotations(SequenceAlignmentOptions options, RawAlignment raw, List<int> rows)
     {
         var result = new List<(string, string[])>();
         if (options.AnnotationSeparator is { } separator)

@@ -39,7 +39,7 @@ internal sealed class AlignmentReader
     private const int MaxHeader = 1 << 16, MaxFeatures = 256;
 
     private readonly string _path;
-    private readonly AlignmentOptions _options;
+    private readonly SequenceAlignmentOptions _options;
     private readonly ByteLineReader _lines;
     private readonly byte[] _table = new byte[256];
     private readonly bool _insertions;
@@ -50,7 +50,7 @@ internal sealed class AlignmentReader
     private byte[] _tokens = [];
     private int _length;
 
-    private AlignmentReader(string path, AlignmentOptions options, ByteLineReader lines, AlignmentFormat format)
+    private AlignmentReader(string path, SequenceAlignmentOptions options, ByteLineReader lines, AlignmentFormat format)
     {
         _path = path;
         _options = options;
@@ -73,7 +73,7 @@ internal sealed class AlignmentReader
         }
     }
 
-    public static RawAlignment Read(string path, AlignmentOptions options)
+    public static RawAlignment Read(string path, SequenceAlignmentOptions options)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
@@ -92,7 +92,7 @@ internal sealed class AlignmentReader
         }
     }
 
-    private static RawAlignment Read(string path, AlignmentOptions options, Stream stream, long sizeHint)
+    private static RawAlignment Read(string path, SequenceAlignmentOptions options, Stream stream, long sizeHint)
     {
         var lines = new ByteLineReader(stream, path, options.MaxBytes);
         ReadOnlySpan<byte> line;

@@ -22,9 +22,9 @@ public sealed partial class VaeCatalog
     /// of the alphabet, two sequences of one name, or nothing that passes the filters. The message names file, line and column.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ArgumentException">Options contradict one another or the file.</exception>
-    public Alignment LoadAlignment(string path, AlignmentOptions? options = null)
+    public Alignment LoadAlignment(string path, SequenceAlignmentOptions? options = null)
     {
-        options ??= new AlignmentOptions();
+        options ??= new SequenceAlignmentOptions();
         options.Validate();
         var alignment = AlignmentBuilder.Build(path, options, AlignmentReader.Read(path, options));
         var f = alignment.Filtering;

@@ -73,7 +73,7 @@ internal sealed class VariantScorer : IDisposable
         try
         {
             using var results = session.Run(options, [VaeGraphs.Tokens, VaeGraphs.SampleNoise], [input, noise], [VaeGraphs.ExpectedLogLikelihood, VaeGraphs.Divergence]);
-            var (likelihood, divergence) = (results[0].GetTensorDataAsSpan<float>(), results[1].GetTensorDataAsSpan<float>());
+            ReadOnlySpan<float> likelihood = results[0].GetTensorDataAsSpan<float>(), divergence = results[1].GetTensorDataAsSpan<float>();
             for (int i = 0; i < sums.Length; i++)
                 sums[i] += ((double)likelihood[i] - divergence[i]) * samples / _samples;
         }

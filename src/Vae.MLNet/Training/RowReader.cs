@@ -9,6 +9,9 @@ namespace Vae.MLNet.Training;
 /// </summary>
 internal sealed class RowReader : IDisposable
 {
+    /// <summary>Garbage that a streamed source may leave on the reading thread before it is collected.</summary>
+    private const long Garbage = 48 << 20;
+
     private readonly string _featureColumn;
     private readonly VaeTrainer.Options _options;
     private readonly bool _allowMissing;
@@ -16,6 +19,7 @@ internal sealed class RowReader : IDisposable
     private readonly ValueGetter<VBuffer<float>> _features;
     private readonly ValueGetter<float>? _weight;
     private VBuffer<float> _buffer;
+    private long _collectAt;
 
     /// <param name="data">The data.</param>
     /// <param name="featureColumn">A vector column of <see cref="float"/> of known size.</param>
@@ -51,8 +55,8 @@ internal sealed class RowReader : IDisposable
         while (_cursor.MoveNext())
         {
             Index++;
-            if ((Index & 0x3FFF) == 0)
-                _options.CancellationToken.ThrowIfCancellationRequested();
+            if ((Index & 0xFFF) == 0)
+                Pause();
             if (_weight is null)
                 return true;
             float weight = 0;
@@ -64,6 +68,22 @@ internal sealed class RowReader : IDisposable
                 return true;
         }
         return false;
+    }
+
+    private void Pause()
+    {
+        _options.CancellationToken.ThrowIfCancellationRequested();
+        if (_options.Streaming is null)
+            return;
+        // A source that makes objects for each row leaves gigabytes of garbage in a pass, and the runtime lets it grow to a multiple of the last-level cache, hundreds
+        // of megabytes on servers, before it collects. All of it is dead by now, so that collecting the youngest generation takes next to no time and keeps the
+        // promise that streaming makes.
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        if (allocated < _collectAt)
+            return;
+        if (_collectAt > 0)
+            GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+        _collectAt = allocated + Garbage;
     }
 
     /// <summary>Copies and checks the features of the current row.</summary>

@@ -58,7 +58,8 @@ internal sealed class TokenLayer(Tensor weight, Tensor bias, Tensor? weightGradi
             return Weight.index_select(0, Indexes(x)).view(rows, _positions, width).sum(1).add_(Bias);
         var output = Bias.expand(rows, width).clone();
         // Position by position, so that the few rows of the table that are in play stay in the first-level cache.
-        var (tokens, table, sums) = (x.bytes, Floats(Weight), Floats(output));
+        Span<byte> tokens = x.bytes;
+        Span<float> table = Floats(Weight), sums = Floats(output);
         for (int position = 0; position < _positions; position++)
         {
             for (int row = 0; row < rows; row++)
@@ -82,7 +83,8 @@ internal sealed class TokenLayer(Tensor weight, Tensor bias, Tensor? weightGradi
             return;
         }
         using var contiguous = gradient.contiguous();
-        var (tokens, table, sums) = (input.bytes, Floats(WeightGradient!), Floats(contiguous));
+        Span<byte> tokens = input.bytes;
+        Span<float> table = Floats(WeightGradient!), sums = Floats(contiguous);
         for (int position = 0; position < _positions; position++)
         {
             table.Slice(position * _tokens * width, _tokens * width).Clear();

@@ -31,13 +31,12 @@ public sealed class SeededRandomTests
     [TestMethod]
     public void NextNormal_IsPinned()
     {
-        // Samples of a seed are a promise: these numbers may not change.
+        // Samples of a seed are a promise: these numbers may not change. An independent implementation with the C library's logarithm gives them to 4e-16.
+        double[] pinned = [0.9643618527255183, -1.0637531974798473, -0.30393012386565665, -1.0989693210013465, 0.30479435832638674];
         var random = new SeededRandom(7);
-        double[] found = [.. Enumerable.Range(0, Pinned.Length).Select(_ => random.NextNormal())];
-        CollectionAssert.AreEqual(Pinned, found, string.Join(", ", found.Select(value => value.ToString("R", System.Globalization.CultureInfo.InvariantCulture))));
+        foreach (double expected in pinned)
+            Assert.AreEqual(expected, random.NextNormal());
     }
-
-    private static readonly double[] Pinned = [0, 0, 0, 0, 0];
 
     [TestMethod]
     public void NextNormal_HasTheMomentsOfANormalDistribution()

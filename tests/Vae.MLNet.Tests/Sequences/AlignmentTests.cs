@@ -107,7 +107,7 @@ public sealed class AlignmentTests
         using var files = new TemporaryFolder();
         var a = Small();
         a.SaveFasta(files[name], width);
-        var back = new MLContext(0).Vae.LoadAlignment(files[name], new AlignmentOptions { MaxColumnGapShare = 1, MaxSequenceGapShare = 1, FirstReferencePosition = 10 });
+        var back = new MLContext(0).Vae.LoadAlignment(files[name], new SequenceAlignmentOptions { MaxColumnGapShare = 1, MaxSequenceGapShare = 1, FirstReferencePosition = 10 });
         CollectionAssert.AreEqual(a.Names.ToArray(), back.Names.ToArray());
         Assert.IsTrue(a.Tokens.Span.SequenceEqual(back.Tokens.Span));
     }

@@ -7,16 +7,16 @@ namespace Vae.MLNet.Tests.Sequences;
 [TestClass]
 public sealed class LoadAlignmentTests
 {
-    private static readonly AlignmentOptions Unfiltered = new() { MaxSequenceGapShare = 1, MaxColumnGapShare = 1 };
+    private static readonly SequenceAlignmentOptions Unfiltered = new() { MaxSequenceGapShare = 1, MaxColumnGapShare = 1 };
 
     private readonly TemporaryFolder _files = new();
 
     [TestCleanup]
     public void Clean() => _files.Dispose();
 
-    private static Alignment Load(string path, AlignmentOptions? options = null) => new MLContext(0).Vae.LoadAlignment(path, options ?? Unfiltered);
+    private static Alignment Load(string path, SequenceAlignmentOptions? options = null) => new MLContext(0).Vae.LoadAlignment(path, options ?? Unfiltered);
 
-    private void Fails(string text, string expected, AlignmentOptions? options = null, string name = "bad.fasta")
+    private void Fails(string text, string expected, SequenceAlignmentOptions? options = null, string name = "bad.fasta")
     {
         string path = _files.Write(name, text);
         var e = Assert.ThrowsExactly<InvalidDataException>(() => Load(path, options));
@@ -169,14 +169,14 @@ public sealed class LoadAlignmentTests
     public void Filters_SequencesFirstThenColumns()
     {
         // Over the reference's columns (the first four): b has 3 of 4 gaps, c 2 of 4 (just allowed). Then column 5 has 1 gap of 3 and column 4 has 1 of 3.
-        var a = Load(_files.Write("a.fasta", ">r\nACDE-\n>b\n---EF\n>c\n--DEF\n>d\nACD-F\n"), new AlignmentOptions { MaxColumnGapShare = 0.34 });
+        var a = Load(_files.Write("a.fasta", ">r\nACDE-\n>b\n---EF\n>c\n--DEF\n>d\nACD-F\n"), new SequenceAlignmentOptions { MaxColumnGapShare = 0.34 });
         CollectionAssert.AreEqual(new[] { "r", "c", "d" }, a.Names.ToArray());
         Assert.AreEqual("ACDE-", a.Sequence(0));
         Assert.AreEqual(new AlignmentFiltering(4, 5, 1, 0, 0), a.Filtering);
 
         a = Load(_files["a.fasta"]);
         Assert.AreEqual(4, a.Count);
-        a = Load(_files["a.fasta"], new AlignmentOptions());
+        a = Load(_files["a.fasta"], new SequenceAlignmentOptions());
         Assert.AreEqual(1, a.Length, "Only column D has at most 30 % gaps.");
         Assert.AreEqual(2, a.Layout.Columns[0].SourceColumn);
         Assert.AreEqual(3, a.Layout.Columns[0].ReferencePosition);
@@ -227,9 +227,9 @@ public sealed class LoadAlignmentTests
     public void Options_AreChecked()
     {
         string path = _files.Write("a.fasta", ">a\nACDE\n");
-        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Load(path, new AlignmentOptions { MaxSequenceGapShare = 1.5 }));
-        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Load(path, new AlignmentOptions { MaxColumnGapShare = double.NaN }));
-        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Load(path, new AlignmentOptions { Format = (AlignmentFormat)9 }));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Load(path, new SequenceAlignmentOptions { MaxSequenceGapShare = 1.5 }));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Load(path, new SequenceAlignmentOptions { MaxColumnGapShare = double.NaN }));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Load(path, new SequenceAlignmentOptions { Format = (AlignmentFormat)9 }));
         Assert.ThrowsExactly<FileNotFoundException>(() => Load(_files["none.fasta"]));
     }
 
@@ -291,7 +291,7 @@ public sealed class LoadAlignmentTests
             File.WriteAllBytes(_files[name], [.. bytes]);
             try
             {
-                var a = Load(_files[name], (i % 2 == 0 ? Unfiltered : new AlignmentOptions()) with { AnnotationSeparator = "|" });
+                var a = Load(_files[name], (i % 2 == 0 ? Unfiltered : new SequenceAlignmentOptions()) with { AnnotationSeparator = "|" });
                 Assert.IsTrue(a.Count > 0 && a.Length > 0 && a.Tokens.Length == a.Count * a.Length);
             }
             catch (InvalidDataException e)
@@ -306,7 +306,7 @@ public sealed class LoadAlignmentTests
     [TestMethod]
     public void RealData_SerineProteases()
     {
-        var options = new AlignmentOptions
+        var options = new SequenceAlignmentOptions
         {
             ReferenceName = "gi|62738027|pdb|1T8O|A",
             AnnotationStart = "__",

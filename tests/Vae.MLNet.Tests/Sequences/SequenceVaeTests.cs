@@ -111,7 +111,7 @@ public sealed class SequenceVaeTests
         int width = (int)table.Shape[1];
         for (int position = 0; position < positions; position++)
         {
-            var unread = (position * all + read) * width..((position + 1) * all * width);
+            var unread = new Range((position * all + read) * width, (position + 1) * all * width);
             Assert.IsTrue(gradient.AsSpan(table.Offset, table.Length)[unread].IndexOfAnyExcept(0f) < 0);
             Assert.IsTrue(parameters.AsSpan(table.Offset, table.Length)[unread].IndexOfAnyExcept(0f) < 0);
         }
@@ -265,8 +265,8 @@ public sealed class SequenceVaeTests
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { Dropout = 1 }));
         Assert.ThrowsExactly<ArgumentException>(() => vae.SequenceAutoencoder("Tokens"));
         Assert.ThrowsExactly<ArgumentException>(() => vae.SequenceAutoencoder(options: new() { ValidationFraction = 0 }));
-        var numbers = TestRows.Load(new MLContext());
-        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder("Latent", "Features").Fit(numbers));
+        var numbers = Workout.Load(new MLContext(), TestRows.Curved(5, 4));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder("Latent", Workout.Input).Fit(numbers));
     }
 
     [TestMethod]
@@ -356,7 +356,7 @@ public sealed class SequenceVaeTests
         Assert.AreEqual(decoder.MostProbable([-1, 0, 0]), path.Sequences[0]);
 
         using var folder = new TemporaryFolder();
-        string file = folder.File("samples.fasta");
+        string file = folder["samples.fasta"];
         prior.SaveFasta(file);
         Assert.AreSequenceEqual(Enumerable.Range(0, 501).Select(prior.Sequence).ToArray(), File.ReadAllLines(file).Where(line => line[0] != '>').ToArray());
         Assert.ThrowsExactly<ArgumentException>(() => vae.SampleSequences(fitted.Model, 5, new() { AggregatePosterior = Family(5, GapTreatment.Missing) }));

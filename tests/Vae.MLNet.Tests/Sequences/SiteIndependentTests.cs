@@ -110,7 +110,7 @@ public sealed class SiteIndependentTests
     [TestMethod]
     public void RealData_Tp53Labels()
     {
-        var a = new MLContext(0).Vae.LoadAlignment(RealData.Path("proteins/P53_HUMAN_b0.1.a2m"), new AlignmentOptions { Alphabet = SequenceAlphabet.AminoAcids.WithGaps(GapTreatment.Missing) })
+        var a = new MLContext(0).Vae.LoadAlignment(RealData.Path("proteins/P53_HUMAN_b0.1.a2m"), new SequenceAlignmentOptions { Alphabet = SequenceAlphabet.AminoAcids.WithGaps(GapTreatment.Missing) })
             .WithSequenceWeights();
         var (auc, usable) = Auc(SiteIndependentModel.Fit(a));
         Assert.AreEqual(157, usable);

@@ -24,7 +24,7 @@ public sealed class FamilySimulatorTests
         var family = FamilySimulator.Simulate(Options);
         family.Save(files["family.fasta"]);
         var alignment = new MLContext(0).Vae.LoadAlignment(files["family.fasta"],
-            new AlignmentOptions { AnnotationStart = "|", AnnotationSeparator = "|", AnnotationNames = SimulatedFamily.AnnotationNames });
+            new SequenceAlignmentOptions { AnnotationStart = "|", AnnotationSeparator = "|", AnnotationNames = SimulatedFamily.AnnotationNames });
         Assert.AreEqual(400, alignment.Count);
         Assert.AreEqual(60, alignment.Length);
         Assert.DoesNotContain('-', alignment.Sequence(0));

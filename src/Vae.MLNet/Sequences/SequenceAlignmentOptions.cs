@@ -38,7 +38,7 @@ public enum AmbiguousLetterTreatment
 }
 
 /// <summary>How <see cref="VaeCatalog.LoadAlignment"/> reads a file.</summary>
-public sealed record AlignmentOptions
+public sealed record SequenceAlignmentOptions
 {
     /// <summary>Format of the file. The default finds it out.</summary>
     public AlignmentFormat Format { get; init; } = AlignmentFormat.Auto;

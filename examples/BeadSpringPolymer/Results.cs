@@ -1,0 +1,82 @@
+using System.Text.Json;
+
+namespace BeadSpringPolymer;
+
+/// <summary>The figures of a run, written as results.json.</summary>
+internal sealed record Results
+{
+    public required int Seed { get; init; }
+
+    public required int Conformations { get; init; }
+
+    public required int Epochs { get; init; }
+
+    /// <summary>Validation: the last fifth of the frames as one block, z drawn from the posterior, squared error averaged over coordinates.</summary>
+    public required double ValidationMse { get; init; }
+
+    public required double TrainMse { get; init; }
+
+    /// <summary>KL divergence averaged over rows and latent dimensions, nats.</summary>
+    public required double ValidationKl { get; init; }
+
+    /// <summary>1 - validation MSE / variance of the aligned validation shapes about the training mean.</summary>
+    public required double ExplainedVariance { get; init; }
+
+    public required int ActiveUnits { get; init; }
+
+    /// <summary>R² of Rg on validation frames from the 10 nearest training frames in the latent space.</summary>
+    public required double RgR2 { get; init; }
+
+    /// <summary>The same network, data and epochs with the eigenvectors' signs as they come.</summary>
+    public required double CourseValidationMse { get; init; }
+
+    public required double CourseExplainedVariance { get; init; }
+
+    public required double CourseRgR2 { get; init; }
+
+    /// <summary>Share of the training frames themselves that are physical.</summary>
+    public required double TrainingPhysical { get; init; }
+
+    public required double InterpolationPhysical { get; init; }
+
+    public required double SampledPhysical { get; init; }
+
+    /// <summary>Gradient descent on Rg alone, as in the course: share of the end points that are physical.</summary>
+    public required double CourseOptimizedPhysical { get; init; }
+
+    /// <summary>Least Rg among those end points, physical or not.</summary>
+    public required double CourseMinimumRg { get; init; }
+
+    /// <summary>Shortest bond of that shape.</summary>
+    public required double CourseShortestBond { get; init; }
+
+    /// <summary>Gradient descent on Rg with penalties that keep to plausible shapes, in the same two dimensions: share of the end points that are physical.</summary>
+    public required double PlausibleOptimizedPhysical { get; init; }
+
+    /// <summary>Least Rg among those end points that are physical; null where none is.</summary>
+    public required double? PlausibleMinimumRg { get; init; }
+
+    /// <summary>Squared error of decoded posterior means of the 16-dimensional model on the validation rows.</summary>
+    public required double DesignValidationMse { get; init; }
+
+    public required double DesignInterpolationPhysical { get; init; }
+
+    public required double DesignSampledPhysical { get; init; }
+
+    /// <summary>The same descent with penalties in the 16-dimensional model: share of the end points that are physical.</summary>
+    public required double OptimizedPhysical { get; init; }
+
+    /// <summary>Least Rg among those end points that are physical; null where none is.</summary>
+    public required double? MinimumRg { get; init; }
+
+    public required double TrainingMinimumRg { get; init; }
+
+    /// <summary>Least Rg among the training frames that are physical.</summary>
+    public required double TrainingMinimumRgPhysical { get; init; }
+
+    public required double SecondsPerEpoch { get; init; }
+
+    public void Write(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Options));
+
+    private static readonly JsonSerializerOptions Options = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+}
