@@ -340,7 +340,8 @@ public sealed class SequenceVaeTests
         foreach (var sampled in new[] { prior, posterior })
         {
             int together = Enumerable.Range(0, sampled.Count).Count(row => sampled.Sequence(row)[..2] is "MK" or "LR");
-            Assert.IsGreaterThan(0.8 * sampled.Count, together);
+            // 0.92 in the family; 0.43 were the two positions independent.
+            Assert.IsGreaterThan(0.7 * sampled.Count, together);
         }
         // Argmax does not draw: the same latent gives the same sequence, and a low temperature comes near it.
         using var decoder = fitted.Model.CreateDecoder();
