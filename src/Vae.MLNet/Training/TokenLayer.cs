@@ -134,7 +134,7 @@ internal static class TokenLikelihood
     private static (Tensor Index, Tensor Present) Symbols(Tensor tokens, int symbols)
     {
         var index = tokens.to(ScalarType.Int64).unsqueeze(-1);
-        var present = index.lt(symbols).to(ScalarType.Float32);
-        return (index.clamp_max_(symbols - 1), present);
+        var present = index.IsBelow((long)symbols).to(ScalarType.Float32);
+        return (index.AtMostInPlace(symbols - 1), present);
     }
 }

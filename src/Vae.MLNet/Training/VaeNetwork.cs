@@ -128,7 +128,7 @@ internal sealed class VaeNetwork : IDisposable
     }
 
     /// <summary>KL divergence from the prior for each row and dimension in nats, [N, latent]: -1/2 (1 + log σ² - μ² - σ²) (Kingma and Welling 2014, appendix B).</summary>
-    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.square() + sigma.square() - logSigma.mul(2) - 1).mul(0.5);
+    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.Squared() + sigma.Squared() - logSigma.Times(2)).PlusInPlace(-1).TimesInPlace(0.5);
 
     /// <summary>Reconstruction term of each row, [N].</summary>
     public Tensor Reconstruction(Tensor target, Tensor output)
@@ -137,9 +137,9 @@ internal sealed class VaeNetwork : IDisposable
         switch (options.Likelihood)
         {
             case Likelihood.MeanSquaredError:
-                return (target - output).square().mean([1]);
+                return (target - output).Squared().mean([1]);
             case Likelihood.Gaussian:
-                return (((target - output) / _logSigma!.exp()).square().mul(0.5) + _logSigma).sum([1]) + _architecture.Features * 0.5 * LogTwoPi;
+                return (((target - output) / _logSigma!.exp()).Squared().TimesInPlace(0.5) + _logSigma).sum([1]).PlusInPlace(_architecture.Features * 0.5 * LogTwoPi);
             case Likelihood.Bernoulli:
                 return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum([1]);
             case Likelihood.Categorical:
@@ -176,10 +176,10 @@ internal sealed class VaeNetwork : IDisposable
         var raw = statistics.narrow(1, latent, latent);
         if (_architecture.Options.Posterior == PosteriorParameterization.Softplus)
         {
-            var sigma = F.softplus(raw).add(SigmaFloor);
+            var sigma = F.softplus(raw).Plus(SigmaFloor);
             return (mean, sigma, sigma.log());
         }
-        var logSigma = raw.clamp(LogVarianceMinimum, LogVarianceMaximum).mul(0.5);
+        var logSigma = raw.Between(LogVarianceMinimum, LogVarianceMaximum).TimesInPlace(0.5);
         return (mean, logSigma.exp(), logSigma);
     }
 
@@ -189,7 +189,7 @@ internal sealed class VaeNetwork : IDisposable
 
     private static double[] PerDimension(Tensor kl, Tensor? share, double count)
     {
-        var sums = share is null ? kl.sum([0]) / count : (kl * share.unsqueeze(1)).sum([0]);
+        var sums = share is null ? kl.sum([0]).DividedByInPlace(count) : (kl * share.unsqueeze(1)).sum([0]);
         return [.. sums.cpu().data<float>().ToArray().Select(value => (double)value)];
     }
 
@@ -251,14 +251,14 @@ internal sealed class VaeNetwork : IDisposable
             var reconstruction = network.Reconstruction(target, output);
             var kl = Kl(mean, sigma, logSigma);
 
-            var share = weights is null ? null : weights / total;
+            var share = weights?.DividedBy(total);
             if (options.TrimmedFraction > 0)
                 share = Trimmed(reconstruction, kl, beta, share);
             var terms = new BatchTerms(Mean(reconstruction, share, total), PerDimension(kl, share, total), beta, options);
 
             // The share of each row in the mean, as a column or a number.
             var column = share?.unsqueeze(1);
-            Tensor Shared(Tensor gradient, double factor = 1) => column is null ? gradient.mul_(factor / total) : gradient.mul_(column).mul_(factor);
+            Tensor Shared(Tensor gradient, double factor = 1) => column is null ? gradient.TimesInPlace(factor / total) : gradient.mul_(column).TimesInPlace(factor);
 
             var latentGradient = Decoder.Backward(OutputGradient(target, output, Shared), inputGradient: true)!;
 
@@ -279,7 +279,7 @@ internal sealed class VaeNetwork : IDisposable
             if (options.Posterior == PosteriorParameterization.Softplus)
                 sigmaGradient.mul_(raw.sigmoid());
             else
-                sigmaGradient.mul_(sigma).mul_(0.5).mul_(raw.ge(LogVarianceMinimum).logical_and_(raw.le(LogVarianceMaximum)));
+                sigmaGradient.mul_(sigma).TimesInPlace(0.5).mul_(raw.IsAtLeast(LogVarianceMinimum).logical_and_(raw.IsAtMost(LogVarianceMaximum)));
             Encoder.Backward(cat([meanGradient, sigmaGradient], 1), inputGradient: false);
             return terms;
         }
@@ -297,7 +297,7 @@ internal sealed class VaeNetwork : IDisposable
                     var residual = (output - target).div_(sigma);
                     if (_logSigmaGradient is not null)
                     {
-                        var perRow = shared(1 - residual.square(), 1);
+                        var perRow = shared(residual.Squared().neg_().PlusInPlace(1), 1);
                         _logSigmaGradient.copy_(_logSigmaGradient.NumberOfElements == 1 ? perRow.sum().unsqueeze(0) : perRow.sum([0]));
                     }
                     return shared(residual.div_(sigma), 1);
@@ -322,14 +322,14 @@ internal sealed class VaeNetwork : IDisposable
             var options = _architecture.Options;
             int count = (int)reconstruction.shape[0];
             int kept = Math.Max(1, count - (int)(count * options.TrimmedFraction));
-            var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])) * beta;
+            var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])).Times(beta);
             var (_, indexes) = row.topk(kept, largest: false, sorted: false);
             var trimmed = zeros(count, device: row.device).index_fill_(0, indexes, 1);
             if (share is not null)
                 trimmed.mul_(share);
             float sum = trimmed.sum().item<float>();
             // Should all the weight be on the trimmed rows, nothing is trimmed.
-            return sum > 0 ? trimmed.div_(sum) : share!;
+            return sum > 0 ? trimmed.DividedByInPlace(sum) : share!;
         }
     }
 }
