@@ -33,9 +33,9 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             throw new InvalidDataException($"The conformations have to be an array [frames, beads, {Shapes.Dimensions}]; their type is {frames.Schema[Conformation].Type}.");
 
         // All beads are alike and the energy knows neither left nor right nor a direction of the chain, so all of it may be made canonical.
-        var alignment = new AlignmentOptions { Sign = AlignmentSign.ThirdMoment, Mirror = true, ChainDirection = true };
+        var alignment = new PrincipalAxisOptions { Sign = PrincipalAxisSign.ThirdMoment, Mirror = true, ChainDirection = true };
         var canonical = Fit(context, frames, alignment, Settings, "canonical alignment");
-        var course = Fit(context, frames, new AlignmentOptions { Sign = AlignmentSign.None }, Settings, "arbitrary sign, as in the course");
+        var course = Fit(context, frames, new PrincipalAxisOptions { Sign = PrincipalAxisSign.None }, Settings, "arbitrary sign, as in the course");
         // Two numbers cannot tell twelve beads apart, and the mean of many shapes has short bonds. For designing shapes there is a model with room for them all,
         // trained by the ELBO with the noise learned.
         var design = Fit(context, frames, alignment, Settings with
@@ -50,6 +50,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
         // What goes to production.
         context.Model.Save(canonical.Chain, frames.Schema, Path("polymer.zip"));
+        context.Vae.ExportPipeline(canonical.Chain, frames.Schema, Path("pipeline.onnx"));
         canonical.Vae.ExportDecoder(Path("decoder.onnx"), withGradient: true);
         canonical.Vae.ExportEncoder(Path("encoder.onnx"));
         design.Vae.ExportDecoder(Path("design-decoder.onnx"), withGradient: true);
@@ -104,7 +105,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         CancellationToken = cancellationToken,
     };
 
-    private Fitted Fit(MLContext context, IDataView frames, AlignmentOptions alignment, VaeTrainer.Options settings, string name)
+    private Fitted Fit(MLContext context, IDataView frames, PrincipalAxisOptions alignment, VaeTrainer.Options settings, string name)
     {
         Fitted fitted = null!;
         AnsiConsole.Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(progress =>
@@ -152,14 +153,15 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         var rgAlone = LatentObjective.RadiusOfGyration(Shapes.Dimensions);
         double margin = 0.05 * (physical.BondMaximum - physical.BondMinimum);
         var plausible = rgAlone
-            + 300 * LatentObjective.BondLengths(Shapes.Dimensions, (float)(physical.BondMinimum + margin), (float)(physical.BondMaximum - margin))
-            + 300 * LatentObjective.NonBondedDistances(Shapes.Dimensions, (float)(physical.NonBondedMinimum * 1.03));
+            + 1000 * LatentObjective.BondLengths(Shapes.Dimensions, (float)(physical.BondMinimum + margin), (float)(physical.BondMaximum - margin))
+            + 1000 * LatentObjective.NonBondedDistances(Shapes.Dimensions, (float)(physical.NonBondedMinimum * 1.03));
         var coursePaths = starts.Select(start => decoder.Optimize(rgAlone, latents[start], new() { Steps = 300 }, cancellationToken)).ToArray();
         var plausiblePaths = starts.Select(start => decoder.Optimize(plausible, latents[start], new() { Steps = 300, PriorWeight = 0.01f }, cancellationToken)).ToArray();
-        var designPaths = starts.Select(start => designer.Optimize(plausible, design.Latents[start], new() { Steps = 1000, LearningRate = 0.02f, PriorWeight = 0.001f }, cancellationToken)).ToArray();
+        var designPaths = starts.Select(start => designer.Optimize(plausible, design.Latents[start], new() { Steps = 1000, LearningRate = 0.03f, PriorWeight = 0.002f }, cancellationToken)).ToArray();
         float[][] courseEnds = Ends(coursePaths), plausibleEnds = Ends(plausiblePaths), designEnds = Ends(designPaths);
         int smallestCourse = Smallest(courseEnds, _ => true)!.Value;
         int? smallestPlausible = Smallest(plausibleEnds, physical.IsPhysical), smallestDesign = Smallest(designEnds, physical.IsPhysical);
+        double? LeastOnTheWay(IEnumerable<LatentOptimization> paths) => paths.SelectMany(path => path.Path.OutputArrays()).Where(physical.IsPhysical).Min(shape => (double?)Shapes.RadiusOfGyration(shape));
 
         // Pictures.
         Pictures.Losses(Path("losses.png"), canonical.Vae.History!, course.Vae.History!);
@@ -198,12 +200,12 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             CourseMinimumRg = Shapes.RadiusOfGyration(courseEnds[smallestCourse]),
             CourseShortestBond = Shapes.Bonds(courseEnds[smallestCourse]).Min(),
             PlausibleOptimizedPhysical = physical.Share(plausibleEnds),
-            PlausibleMinimumRg = smallestPlausible is { } plausibleEnd ? Shapes.RadiusOfGyration(plausibleEnds[plausibleEnd]) : null,
+            PlausibleMinimumRg = LeastOnTheWay(plausiblePaths),
             DesignValidationMse = design.MeanSquaredError(training),
             DesignInterpolationPhysical = physical.Share(Enumerable.Range(0, Pairs).SelectMany(_ => designer.Interpolate(design.Latents[random.Next(training)], design.Latents[random.Next(training)], Steps).OutputArrays())),
             DesignSampledPhysical = physical.Share(designer.Sample(4000, options.Seed).OutputArrays()),
             OptimizedPhysical = physical.Share(designEnds),
-            MinimumRg = smallestDesign is { } designEnd ? Shapes.RadiusOfGyration(designEnds[designEnd]) : null,
+            MinimumRg = LeastOnTheWay(designPaths),
             TrainingMinimumRg = shapes.Min(shape => Shapes.RadiusOfGyration(shape)),
             TrainingMinimumRgPhysical = shapes.Where(physical.IsPhysical).Min(shape => Shapes.RadiusOfGyration(shape)),
             SecondsPerEpoch = Median(canonical.Vae.History.Epochs.Select(epoch => epoch.Seconds)),

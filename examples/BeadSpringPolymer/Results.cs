@@ -53,7 +53,7 @@ internal sealed record Results
     /// <summary>Gradient descent on Rg with penalties that keep to plausible shapes, in the same two dimensions: share of the end points that are physical.</summary>
     public required double PlausibleOptimizedPhysical { get; init; }
 
-    /// <summary>Least Rg among those end points that are physical; null where none is.</summary>
+    /// <summary>Least Rg among the physical shapes on the way, end points included; null where none is.</summary>
     public required double? PlausibleMinimumRg { get; init; }
 
     /// <summary>Squared error of decoded posterior means of the 16-dimensional model on the validation rows.</summary>
@@ -66,7 +66,7 @@ internal sealed record Results
     /// <summary>The same descent with penalties in the 16-dimensional model: share of the end points that are physical.</summary>
     public required double OptimizedPhysical { get; init; }
 
-    /// <summary>Least Rg among those end points that are physical; null where none is.</summary>
+    /// <summary>Least Rg among the physical shapes on the way, end points included; null where none is.</summary>
     public required double? MinimumRg { get; init; }
 
     public required double TrainingMinimumRg { get; init; }

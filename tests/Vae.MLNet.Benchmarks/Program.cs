@@ -1,10 +1,14 @@
 using Vae.MLNet.Benchmarks;
+using Vae.MLNet.Benchmarks.Anomaly;
 
 // Each benchmark is a ratio against a named baseline, both measured in turn in one process.
 var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run)>(StringComparer.Ordinal)
 {
+    ["anomaly"] = ("ROC AUC on labelled tables, against RandomizedPca, PCA, isolation forest and ablations", AnomalyBenchmark.Run),
     ["inference"] = ("decoding one latent and many with Vae.MLNet.Inference, against raw OnnxRuntime", InferenceBenchmark.Run),
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
+    ["export"] = ("size, load time and error of exported files in single and half precision", ExportBenchmark.Run),
+    ["fuzz"] = ("damaged files through every reader of untrusted files: fuzz CASES [DECODER-CASES] [SEED]", FuzzBenchmark.Run),
     ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
     ["streaming"] = ("an epoch over 10 million rows made as they are read; 'rates' sets it against training in memory", StreamingBenchmark.Run),

@@ -22,7 +22,7 @@ internal static class ConformationGraphs
     }
 
     /// <summary>Adds the alignment: [N, n·d] to [N, n·d].</summary>
-    public static string AddAlignment(OnnxGraph graph, string input, BeadLayout layout, AlignmentOptions options, string? output = null)
+    public static string AddAlignment(OnnxGraph graph, string input, BeadLayout layout, PrincipalAxisOptions options, string? output = null)
     {
         string x = Centred(graph, input, layout);
         string trace = graph.Sum(WeightedMean(graph, graph.Square(x), layout), 2);
@@ -245,17 +245,17 @@ internal static class ConformationGraphs
     }
 
     /// <summary>The sign of each axis, [N, 1, d], from projected coordinates [N, n, d] or the axes [N, d, d] themselves.</summary>
-    private static string Signs(OnnxGraph graph, AlignmentOptions options, string projected, string axes, BeadLayout layout)
+    private static string Signs(OnnxGraph graph, PrincipalAxisOptions options, string projected, string axes, BeadLayout layout)
     {
         string value;
-        if (options.Sign == AlignmentSign.None)
+        if (options.Sign == PrincipalAxisSign.None)
         {
             value = Transposed(graph, FirstAbove(graph, axes, 2, AlignmentRules.ZeroComponent));
         }
         else
         {
             value = FirstAbove(graph, projected, 1, AlignmentRules.ZeroCoordinate);
-            if (options.Sign == AlignmentSign.ThirdMoment)
+            if (options.Sign == PrincipalAxisSign.ThirdMoment)
             {
                 string square = graph.Square(projected);
                 string second = WeightedMean(graph, square, layout);

@@ -43,7 +43,7 @@ internal static class ConformationKernels
     }
 
     /// <summary>Rotates a conformation about its centre so that its principal axes lie on the coordinate axes, the longest first.</summary>
-    public static void Align(BeadLayout layout, AlignmentOptions options, ReadOnlySpan<float> input, Span<float> output)
+    public static void Align(BeadLayout layout, PrincipalAxisOptions options, ReadOnlySpan<float> input, Span<float> output)
     {
         int dimensions = layout.Dimensions;
         Span<double> centre = stackalloc double[3];
@@ -208,7 +208,7 @@ internal static class ConformationKernels
     }
 
     /// <summary>Writes the coordinates along an axis and gives the sign they should have.</summary>
-    private static double Project(in Chain beads, AlignmentSign sign, Vector axis, int column, double size, Span<float> output)
+    private static double Project(in Chain beads, PrincipalAxisSign sign, Vector axis, int column, double size, Span<float> output)
     {
         var layout = beads.Layout;
         double second = 0, third = 0, weighted = 0;
@@ -216,18 +216,18 @@ internal static class ConformationKernels
         {
             double x = axis.Dot(beads[i]);
             output[k] = (float)x;
-            double square = beads.Mass(i) * x * x;
+            double square = layout.Mass(i) * x * x;
             second += square;
             third += square * x;
             weighted += layout.IndexWeights[i] * x;
         }
         switch (sign)
         {
-            case AlignmentSign.None:
+            case PrincipalAxisSign.None:
                 return Sign(First(axis));
-            case AlignmentSign.ThirdMoment when Math.Abs(third) > AlignmentRules.ZeroMoment * second * size:
+            case PrincipalAxisSign.ThirdMoment when Math.Abs(third) > AlignmentRules.ZeroMoment * second * size:
                 return Sign(third);
-            case AlignmentSign.ThirdMoment when Math.Abs(weighted) > AlignmentRules.ZeroMoment * Math.Sqrt(layout.SquaredIndexWeights) * size:
+            case PrincipalAxisSign.ThirdMoment when Math.Abs(weighted) > AlignmentRules.ZeroMoment * Math.Sqrt(layout.SquaredIndexWeights) * size:
                 return Sign(weighted);
         }
         for (int i = 0; i < beads.Count; i++)
@@ -274,8 +274,6 @@ internal static class ConformationKernels
                     : new(_input[at] - _centre.X, _input[at + 1] - _centre.Y, _input[at + 2] - _centre.Z);
             }
         }
-
-        public readonly double Mass(int bead) => layout.Mass(bead) / layout.TotalMass;
 
         public readonly Symmetric Tensor()
         {

@@ -9,8 +9,8 @@ namespace Vae.MLNet;
 /// of the second largest on +y.
 /// </summary>
 /// <remarks>
-/// <para>The axes are the eigenvectors of Σ m_i x_i x_iᵀ about the centre Σ m_i x_i / Σ m_i, by descending eigenvalue. <see cref="AlignmentOptions.Sign"/> settles which
-/// way an axis points. In 2D both axes turn together and in 3D z follows from x and y, so the map is a proper rotation; with <see cref="AlignmentOptions.Mirror"/> the last
+/// <para>The axes are the eigenvectors of Σ m_i x_i x_iᵀ about the centre Σ m_i x_i / Σ m_i, by descending eigenvalue. <see cref="PrincipalAxisOptions.Sign"/> settles which
+/// way an axis points. In 2D both axes turn together and in 3D z follows from x and y, so the map is a proper rotation; with <see cref="PrincipalAxisOptions.Mirror"/> the last
 /// axis gets its own sign.</para>
 /// <para><b>What is promised.</b> With a rule for the sign, turning or shifting the input changes no coordinate of the output by more than 1e-5 of the shape's size,
 /// as far as single precision keeps the input itself: a shape that lies 1,000 sizes off the origin has lost three digits before it comes here. No rule can be continuous
@@ -19,7 +19,7 @@ namespace Vae.MLNet;
 /// exactly, are handled by the next rule instead:</para>
 /// <list type="bullet">
 /// <item>sign: the third moment; where it is below 1e-5 of its scale, Σ (i - (n-1)/2) x_i; where that is too, the first bead off the centre along the axis;</item>
-/// <item>no longest axis (the eigenvalues differ by less than 0.4 % of the greater one): the vector Σ (i - (n-1)/2) x_i takes the axis' place, or where it is
+/// <item>no longest axis (the eigenvalues differ by at most 1 % of the greater one): the vector Σ (i - (n-1)/2) x_i takes the axis' place, or where it is
 /// short, the first bead at least half the root-mean-square distance off the centre; in 3D it is projected into the plane of the equal eigenvalues first;</item>
 /// <item>all beads in one place: zeros.</item>
 /// </list>
@@ -36,9 +36,9 @@ namespace Vae.MLNet;
 public sealed class PrincipalAxisAlignmentEstimator : IEstimator<PrincipalAxisAlignmentTransformer>
 {
     private readonly ConformationColumns _columns;
-    private readonly AlignmentOptions _options;
+    private readonly PrincipalAxisOptions _options;
 
-    internal PrincipalAxisAlignmentEstimator(MLContext context, string outputColumnName, string inputColumnName, int dimensions, AlignmentOptions? options)
+    internal PrincipalAxisAlignmentEstimator(MLContext context, string outputColumnName, string inputColumnName, int dimensions, PrincipalAxisOptions? options)
     {
         _options = (options ?? new()).Validate();
         _columns = new(context, outputColumnName, inputColumnName, dimensions, (2, 3), _options.Masses, scalar: false);
@@ -60,14 +60,14 @@ public sealed class PrincipalAxisAlignmentEstimator : IEstimator<PrincipalAxisAl
 /// <summary>The transform of <see cref="PrincipalAxisAlignmentEstimator"/>.</summary>
 public sealed class PrincipalAxisAlignmentTransformer : ConformationTransformer
 {
-    internal PrincipalAxisAlignmentTransformer(ConformationColumns columns, AlignmentOptions options, BeadLayout layout, DataViewSchema fitSchema)
+    internal PrincipalAxisAlignmentTransformer(ConformationColumns columns, PrincipalAxisOptions options, BeadLayout layout, DataViewSchema fitSchema)
         : base(columns.Context, columns.Output, columns.Input, layout, columns.Scalar, fitSchema)
     {
         Options = options;
     }
 
     /// <summary>How the axes are settled.</summary>
-    public AlignmentOptions Options { get; }
+    public PrincipalAxisOptions Options { get; }
 
     private protected override void Compute(ReadOnlySpan<float> input, Span<float> output) => ConformationKernels.Align(Layout, Options, input, output);
 

@@ -21,7 +21,7 @@ public sealed partial class VaeCatalog
     /// <returns>The estimator.</returns>
     /// <exception cref="ArgumentException">A column name is empty or used twice, or options contradict each other.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="dimensions"/> or an option is out of its range.</exception>
-    public PrincipalAxisAlignmentEstimator AlignPrincipalAxes(string outputColumnName, string inputColumnName, int dimensions, AlignmentOptions? options = null) =>
+    public PrincipalAxisAlignmentEstimator AlignPrincipalAxes(string outputColumnName, string inputColumnName, int dimensions, PrincipalAxisOptions? options = null) =>
         new(Context, outputColumnName, inputColumnName, dimensions, options);
 
     /// <summary>Computes the radius of gyration of conformations.</summary>

@@ -50,6 +50,9 @@ internal sealed class OnnxGraph
     /// <summary>A graph for a branch of an If node; it may use every value of the outer graph.</summary>
     public OnnxGraph Branch(string name) => new(name, this);
 
+    /// <summary>Put before the names of a network's parameters, so that one graph can hold several networks.</summary>
+    public string Prefix { get; set; } = "";
+
     /// <summary>Whether the graph has a value of that name.</summary>
     public bool Has(string name) => _names.Contains(name);
 
@@ -87,15 +90,6 @@ internal sealed class OnnxGraph
 
     public string Constant(string name, ReadOnlySpan<long> values, params ReadOnlySpan<long> shape) =>
         Add(name, OnnxType.Int64, MemoryMarshal.AsBytes(values), shape);
-
-    /// <summary>A weight stored in half precision and cast to single precision in the graph.</summary>
-    public string HalfConstant(string name, ReadOnlySpan<float> values, params ReadOnlySpan<long> shape)
-    {
-        var halves = new Half[values.Length];
-        System.Numerics.Tensors.TensorPrimitives.ConvertToHalf(values, halves);
-        string stored = Add(name, OnnxType.Float16, MemoryMarshal.AsBytes(halves.AsSpan()), shape);
-        return Node("Cast", [stored], name + ".single", ("to", (long)OnnxType.Float));
-    }
 
     /// <summary>A scalar constant; equal ones are stored once.</summary>
     public string Scalar(float value)

@@ -25,7 +25,7 @@ public sealed class VaeTransformer : FittedTransformer
         History = history;
         LatentColumnName = latentColumnName;
         _columns = columns;
-        _session = new SharedSession(CreateGraph(forSaving: false));
+        _session = new SharedSession(CreateGraph(columns, forSaving: false));
     }
 
     /// <summary>The trained model.</summary>
@@ -37,16 +37,33 @@ public sealed class VaeTransformer : FittedTransformer
     /// <summary>Column of the posterior mean.</summary>
     public string LatentColumnName { get; }
 
-    /// <summary>Writes the decoder to an ONNX file; see <see cref="VaeModel.ExportDecoder"/>.</summary>
+    /// <summary>The columns beside the latent.</summary>
+    internal VaeOutputColumns Columns => _columns;
+
+    /// <summary>Writes the decoder to an ONNX file; see <see cref="VaeModel.ExportDecoder(string, bool)"/>.</summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
     /// <param name="withGradient">Whether the file also holds the vector-Jacobian product that gradient descent in latent space needs.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void ExportDecoder(string path, bool withGradient = false) => Model.ExportDecoder(path, withGradient);
 
-    /// <summary>Writes the encoder to an ONNX file; see <see cref="VaeModel.ExportEncoder"/>.</summary>
+    /// <summary>Writes the decoder to an ONNX file; see <see cref="VaeModel.ExportDecoder(string, OnnxExportOptions)"/>.</summary>
+    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
+    /// <param name="options">Precision of the weights, and whether to add the vector-Jacobian product.</param>
+    /// <returns>Size and measured error.</returns>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public OnnxExportReport ExportDecoder(string path, OnnxExportOptions options) => Model.ExportDecoder(path, options);
+
+    /// <summary>Writes the encoder to an ONNX file; see <see cref="VaeModel.ExportEncoder(string)"/>.</summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void ExportEncoder(string path) => Model.ExportEncoder(path);
+
+    /// <summary>Writes the encoder to an ONNX file; see <see cref="VaeModel.ExportEncoder(string, OnnxExportOptions)"/>.</summary>
+    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
+    /// <param name="options">Precision of the weights.</param>
+    /// <returns>Size and measured error.</returns>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public OnnxExportReport ExportEncoder(string path, OnnxExportOptions options) => Model.ExportEncoder(path, options);
 
     /// <summary>The output columns: vectors first, the scalar score last, as a saved model lists them.</summary>
     internal static OutputColumn[] Outputs(string latent, VaeOutputColumns columns, int latentDimension, int features)
@@ -71,29 +88,14 @@ public sealed class VaeTransformer : FittedTransformer
         _session, CheckInput(inputSchema), InputColumnName, Model.FeatureCount,
         [.. OutputColumns.Select(TensorName)], [.. OutputColumns.Select(output => output.Size)], capacity);
 
-    internal override byte[] CreateSavedModel() => CreateGraph(forSaving: true);
+    internal override byte[] CreateSavedModel() => CreateGraph(_columns, forSaving: true);
 
     private static string TensorName(OutputColumn output) => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name;
 
-    private byte[] CreateGraph(bool forSaving)
-    {
-        var graph = new OnnxGraph("vae");
-        string x = graph.Input(InputColumnName, OnnxType.Float, OnnxGraph.Batch, Model.FeatureCount);
-        VaeGraphs.AddTo(graph, Model, x, new VaeGraphs.Wanted(
-            LatentColumnName, _columns.StandardDeviation, _columns.Reconstruction, _columns.Score is { } score ? ScalarColumns.VectorName(score) : null));
-        foreach (var output in OutputColumns)
-        {
-            graph.Output(TensorName(output), OnnxType.Float, OnnxGraph.Batch, output.Size);
-            if (forSaving && output.SlotNames is { } names)
-                graph.SlotNames(output.Name, names);
-        }
-        if (forSaving)
-        {
-            VaeMetadata.Write(graph, Model, VaeMetadata.VaeKind);
-            VaeMetadata.WriteUnusedParameters(graph, Model);
-        }
-        return graph.ToBytes();
-    }
+    /// <summary>The graph with other columns than the transform has.</summary>
+    internal byte[] CreateGraph(VaeOutputColumns columns) => CreateGraph(columns, forSaving: false);
+
+    private byte[] CreateGraph(VaeOutputColumns columns, bool forSaving) => VaeGraphs.ModelFile(Model, InputColumnName, LatentColumnName, columns, forSaving);
 
     private protected override void Dispose(bool disposing) => _session.Dispose();
 }

@@ -100,8 +100,8 @@ internal sealed class RowReader : IDisposable
     }
 
     /// <summary>The error for data without any row that counts.</summary>
-    public InvalidOperationException NoRows() => Index < 0
-        ? Check.NoRows($"Training on column '{_featureColumn}'")
+    public InvalidOperationException NoRows(string task = "Training") => Index < 0
+        ? Check.NoRows($"{task} on column '{_featureColumn}'")
         : new InvalidOperationException($"Column '{_options.ExampleWeightColumnName}' is zero in every row; at least one row has to count.");
 
     private static DataViewSchema.Column? WeightColumn(DataViewSchema schema, string? name)

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Vae.MLNet.Data;
-using Vae.MLNet.Onnx;
 using Vae.MLNet.Training;
 
 namespace Vae.MLNet;
@@ -9,7 +7,7 @@ namespace Vae.MLNet;
 /// A trained variational autoencoder: architecture, options, weights, scaling and noise. Immutable; it needs no native library and can be written to and read
 /// back from any ONNX file of this library.
 /// </summary>
-public sealed class VaeModel
+public sealed partial class VaeModel
 {
     internal VaeModel(VaeArchitecture architecture, float[] parameters, InputScale scale, float[] residual, string trainingJson)
     {
@@ -71,39 +69,6 @@ public sealed class VaeModel
                 ? scaled
                 : [.. Scale.Factor.Select((factor, j) => scaled[scaled.Length == 1 ? 0 : j] / factor)];
         }
-    }
-
-    /// <summary>Writes the decoder: <c>Latent</c> [N, latent] to <c>Reconstruction</c> [N, features], the mean of p(x|z) in units of the data.</summary>
-    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
-    /// <param name="withGradient">
-    /// Whether the file also holds the decoder's vector-Jacobian product: an optional input <c>Cotangent</c> [N, features] and an output <c>LatentGradient</c>
-    /// [N, latent], which gradient descent in latent space needs.
-    /// </param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public void ExportDecoder(string path, bool withGradient = false) => AtomicFile.WriteAllBytes(path, ToDecoderOnnx(withGradient));
-
-    /// <summary>Writes the encoder: <c>Features</c> [N, features] to <c>Latent</c> (posterior mean) and <c>LatentSigma</c> (posterior standard deviation), both [N, latent].</summary>
-    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public void ExportEncoder(string path) => AtomicFile.WriteAllBytes(path, ToEncoderOnnx());
-
-    /// <summary>The decoder's file as bytes; see <see cref="ExportDecoder"/>.</summary>
-    /// <param name="withGradient">Whether to add the vector-Jacobian product.</param>
-    /// <returns>An ONNX model.</returns>
-    public byte[] ToDecoderOnnx(bool withGradient = false)
-    {
-        byte[] bytes = VaeGraphs.DecoderFile(this, withGradient);
-        ExportCheck.Decoder(this, bytes, withGradient);
-        return bytes;
-    }
-
-    /// <summary>The encoder's file as bytes; see <see cref="ExportEncoder"/>.</summary>
-    /// <returns>An ONNX model.</returns>
-    public byte[] ToEncoderOnnx()
-    {
-        byte[] bytes = VaeGraphs.EncoderFile(this);
-        ExportCheck.Encoder(this, bytes);
-        return bytes;
     }
 
     internal static string FloatsToJson(float[] values) => JsonSerializer.Serialize(values);

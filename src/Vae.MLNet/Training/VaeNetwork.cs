@@ -32,7 +32,8 @@ internal sealed class VaeNetwork : IDisposable
     {
         _architecture = architecture;
         _scope = NewDisposeScope();
-        Flat = tensor(parameters.ToArray(), device: device);
+        // A tensor made from an array lies in the array, wherever the collector put it, and products round differently by alignment: libtorch's own memory is aligned.
+        Flat = tensor(parameters.ToArray(), device: device).clone();
         if (architecture.Options.Likelihood == Likelihood.Gaussian)
             _logSigma = View(Flat, architecture["noise.logSigma"]);
         int count = trainable && device.type == DeviceType.CPU ? Math.Clamp(threads, 1, Math.Max(1, architecture.Options.BatchSize / SmallestSlice)) : 1;

@@ -1,7 +1,7 @@
 namespace Vae.MLNet;
 
 /// <summary>Which of the two directions of a principal axis is taken. An eigenvector's sign is arbitrary; a rule makes it a property of the shape.</summary>
-public enum AlignmentSign
+public enum PrincipalAxisSign
 {
     /// <summary>The sum of the cubed coordinates along the axis is positive; where it vanishes, coordinates weighted by bead index, then the first bead off the centre.</summary>
     ThirdMoment,
@@ -14,13 +14,13 @@ public enum AlignmentSign
 }
 
 /// <summary>Options of the principal-axis alignment.</summary>
-public sealed record AlignmentOptions
+public sealed record PrincipalAxisOptions
 {
     /// <summary>
-    /// How the direction of an axis is settled; default <see cref="AlignmentSign.ThirdMoment"/>, which gave the lower validation error of a trained model on simulated
-    /// bead-spring chains (0.226 against 0.236 for <see cref="AlignmentSign.FirstBead"/> and 0.276 without a rule; on a softer chain 0.192, 0.188 and 0.213).
+    /// How the direction of an axis is settled; default <see cref="PrincipalAxisSign.ThirdMoment"/>, which gave the lower validation error of a trained model on simulated
+    /// bead-spring chains (0.226 against 0.236 for <see cref="PrincipalAxisSign.FirstBead"/> and 0.276 without a rule; on a softer chain 0.192, 0.188 and 0.213).
     /// </summary>
-    public AlignmentSign Sign { get; init; } = AlignmentSign.ThirdMoment;
+    public PrincipalAxisSign Sign { get; init; } = PrincipalAxisSign.ThirdMoment;
 
     /// <summary>
     /// Whether the last axis may be reflected too, so that a shape and its mirror image come out the same; default false. It discards chirality: leave it off where
@@ -37,10 +37,10 @@ public sealed record AlignmentOptions
     /// <summary>Masses of the beads for the centre and the tensor, one for each bead, positive; null (the default) for equal ones.</summary>
     public IReadOnlyList<float>? Masses { get; init; }
 
-    internal AlignmentOptions Validate()
+    internal PrincipalAxisOptions Validate()
     {
         Check.Defined(Sign);
-        if (Mirror && Sign == AlignmentSign.None)
+        if (Mirror && Sign == PrincipalAxisSign.None)
             throw Check.Argument(nameof(Mirror), "Mirror needs a rule for the sign: Sign is None.");
         double[]? masses = Conformations.BeadLayout.CheckMasses(Masses, nameof(Masses));
         if (ChainDirection && masses is not null && !masses.AsEnumerable().Reverse().SequenceEqual(masses))

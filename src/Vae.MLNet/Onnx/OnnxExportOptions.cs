@@ -1,0 +1,43 @@
+namespace Vae.MLNet;
+
+/// <summary>How weight matrices are stored in an exported file.</summary>
+public enum OnnxWeightType
+{
+    /// <summary>Single precision: the exported graph agrees with the trained network to 1e-5 of the largest output.</summary>
+    Float32,
+
+    /// <summary>
+    /// Half precision, half the size; the graph casts them to single precision, in which everything is computed, so that the speed is the same. A weight is rounded by
+    /// at most 2⁻¹¹ of itself; the error of the outputs is measured at every export and may reach 1e-2 of the largest output. Biases stay in single precision.
+    /// </summary>
+    Float16,
+}
+
+/// <summary>Options of the export of a decoder or an encoder.</summary>
+public sealed record OnnxExportOptions
+{
+    /// <summary>How weight matrices are stored. Default single precision.</summary>
+    public OnnxWeightType WeightType { get; init; } = OnnxWeightType.Float32;
+
+    /// <summary>
+    /// For a decoder: whether the file also holds the vector-Jacobian product, an optional input <c>Cotangent</c> [N, features] and an output <c>LatentGradient</c>
+    /// [N, latent], which gradient descent in latent space needs. Default false.
+    /// </summary>
+    public bool WithGradient { get; init; }
+
+    internal OnnxExportOptions Validate()
+    {
+        Check.Defined(WeightType);
+        return this;
+    }
+}
+
+/// <summary>What an export wrote.</summary>
+/// <param name="Bytes">Size of the file.</param>
+/// <param name="LargestError">
+/// Largest difference between the exported graph and the reference on random rows, relative to the largest value of the output. The reference of a decoder or encoder is
+/// the network in TorchSharp (null where TorchSharp's native library is not there, as in an application that only extracts); that of a pipeline is the ML.NET chain
+/// (null where it has a transform that does not map row to row).
+/// </param>
+/// <param name="Tolerance">What the difference is allowed to be; an export that exceeds it fails.</param>
+public sealed record OnnxExportReport(long Bytes, double? LargestError, double Tolerance);

@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Vae.MLNet.Training;
+
+namespace Vae.MLNet.Onnx;
+
+/// <summary>Reads a <see cref="VaeModel"/> back from a file that holds encoder and decoder.</summary>
+internal static class VaeModelReader
+{
+    private const int LargestDimension = 1 << 20, LongestJson = 1 << 24;
+
+    public static VaeModel Read(OnnxFile file)
+    {
+        switch (file.Kind)
+        {
+            case VaeMetadata.DecoderKind:
+                throw Check.BadFile(file.Name, "it holds no encoder: it is a decoder alone. A model is read back from a file of both, as VaeModel.Save writes it, or from a saved pipeline.");
+            case VaeMetadata.EncoderKind:
+                throw Check.BadFile(file.Name, "it holds no decoder: it is an encoder alone. A model is read back from a file of both, as VaeModel.Save writes it, or from a saved pipeline.");
+        }
+        int features = Integer(file, VaeMetadata.Features), latent = Integer(file, VaeMetadata.Latent);
+        var options = Options(file);
+        if (options.LatentDimension != latent)
+            throw Check.BadFile(file.Name, Check.Invariant($"its options speak of {options.LatentDimension} latent dimensions, '{VaeMetadata.Latent}' of {latent}."));
+        if (file.Required(VaeMetadata.Likelihood) is var likelihood && likelihood != options.Likelihood.ToString())
+            throw Check.BadFile(file.Name, $"its options speak of the likelihood {options.Likelihood}, '{VaeMetadata.Likelihood}' of '{OnnxFile.Shown(likelihood)}'.");
+        VaeArchitecture architecture;
+        try
+        {
+            architecture = new VaeArchitecture(features, options);
+        }
+        catch (ArgumentException e)
+        {
+            throw Check.BadFile(file.Name, "its options do not fit its features: " + e.Message, e);
+        }
+        return new VaeModel(architecture, Parameters(file, architecture), Scale(file, options, features), Residual(file, features), Training(file));
+    }
+
+    private static int Integer(OnnxFile file, string key)
+    {
+        string text = file.Required(key);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= LargestDimension
+            ? value
+            : throw Check.BadFile(file.Name, Check.Invariant($"'{key}' is '{OnnxFile.Shown(text)}'; a whole number from 1 to {LargestDimension} is expected."));
+    }
+
+    private static VaeTrainer.Options Options(OnnxFile file)
+    {
+        string json = Json(file, VaeMetadata.Options);
+        try
+        {
+            return VaeTrainer.Options.FromJson(json);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidOperationException or FormatException or OverflowException)
+        {
+            throw Check.BadFile(file.Name, $"'{VaeMetadata.Options}' is not a valid set of options: {e.Message}", e);
+        }
+    }
+
+    private static string Json(OnnxFile file, string key)
+    {
+        string json = file.Required(key);
+        return json.Length <= LongestJson ? json : throw Check.BadFile(file.Name, Check.Invariant($"'{key}' has {json.Length} characters; at most {LongestJson} are expected."));
+    }
+
+    /// <summary>All parameters. The flat array is allocated when every one of them has been found to be there.</summary>
+    private static float[] Parameters(OnnxFile file, VaeArchitecture architecture)
+    {
+        foreach (var slot in architecture.Slots)
+        {
+            if (file.HasInitializer(slot.Name))
+                continue;
+            if (!file.Metadata.TryGetValue(VaeMetadata.Parameters + slot.Name, out string? text))
+            {
+                bool decoder = slot.Name.StartsWith("decoder.", StringComparison.Ordinal) || slot.Name.StartsWith("output.", StringComparison.Ordinal);
+                throw Check.BadFile(file.Name, decoder
+                    ? $"it holds no decoder: neither an initialiser nor metadata for the parameter '{slot.Name}' (kind '{OnnxFile.Shown(file.Kind)}')."
+                    : $"it holds no parameter '{slot.Name}', which its options ask for (kind '{OnnxFile.Shown(file.Kind)}').");
+            }
+            long expected = (slot.Length * 4L + 2) / 3 * 4;
+            if (text.Length != expected)
+                throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Parameters}{slot.Name}' has {text.Length} characters of base64; {expected} are expected."));
+        }
+        // Lengths of initialisers are checked here, before the whole is allocated.
+        var parts = new float[architecture.Slots.Count][];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            var slot = architecture.Slots[i];
+            parts[i] = file.Floats(slot.Name, slot.Shape) ?? Base64(file, slot);
+            if (Array.FindIndex(parts[i], value => !float.IsFinite(value)) is >= 0 and var at)
+                throw Check.BadFile(file.Name, Check.Invariant($"the parameter '{slot.Name}' holds {parts[i][at]} at {at}; finite numbers are expected."));
+        }
+        var parameters = new float[architecture.ParameterCount];
+        for (int i = 0; i < parts.Length; i++)
+            parts[i].CopyTo(parameters, architecture.Slots[i].Offset);
+        return parameters;
+    }
+
+    private static float[] Base64(OnnxFile file, ParameterSlot slot)
+    {
+        var values = new float[slot.Length];
+        if (!Convert.TryFromBase64String(file.Metadata[VaeMetadata.Parameters + slot.Name], MemoryMarshal.AsBytes(values.AsSpan()), out int written) || written != slot.Length * 4L)
+            throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Parameters}{slot.Name}' is not base64 of {slot.Length * 4L} bytes."));
+        return values;
+    }
+
+    private static InputScale Scale(OnnxFile file, VaeTrainer.Options options, int features)
+    {
+        if (options.Scaling == InputScaling.None)
+            return InputScale.None;
+        return new(options.Scaling, Constants(VaeMetadata.Offset, value => float.IsFinite(value)), Constants(VaeMetadata.Factor, value => float.IsFinite(value) && value != 0));
+
+        float[] Constants(string name, Func<float, bool> isValid)
+        {
+            float[] values = file.Floats(name, [features])
+                ?? throw Check.BadFile(file.Name, $"its options speak of the scaling {options.Scaling}, but the initialiser '{name}' is not there.");
+            int at = Array.FindIndex(values, value => !isValid(value));
+            return at < 0 ? values : throw Check.BadFile(file.Name, Check.Invariant($"the scaling's '{name}' is {values[at]} for feature {at}."));
+        }
+    }
+
+    private static float[] Residual(OnnxFile file, int features)
+    {
+        if (!file.Metadata.ContainsKey(VaeMetadata.Residual))
+            return [];
+        float[]? residual;
+        try
+        {
+            residual = JsonSerializer.Deserialize<float[]>(Json(file, VaeMetadata.Residual));
+        }
+        catch (JsonException e)
+        {
+            throw Check.BadFile(file.Name, $"'{VaeMetadata.Residual}' is not an array of numbers: {e.Message}", e);
+        }
+        if (residual is null || residual.Length != 1 && residual.Length != features || residual.Any(value => !float.IsFinite(value) || value < 0))
+            throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Residual}' is not an array of 1 or {features} finite numbers that are not negative."));
+        return residual;
+    }
+
+    private static string Training(OnnxFile file)
+    {
+        string json = Json(file, VaeMetadata.Training);
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return json;
+        }
+        catch (JsonException e)
+        {
+            throw Check.BadFile(file.Name, $"'{VaeMetadata.Training}' is not JSON: {e.Message}", e);
+        }
+    }
+}

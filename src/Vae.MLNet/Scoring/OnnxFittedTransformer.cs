@@ -1,0 +1,35 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Vae.MLNet.Scoring;
+
+/// <summary>Any saved transform of this library that is one graph from a float vector to float vectors, run in blocks.</summary>
+internal sealed class OnnxFittedTransformer : FittedTransformer
+{
+    private readonly byte[] _model;
+    private readonly int _inputSize;
+    private readonly SharedSession _session;
+
+    public OnnxFittedTransformer(MLContext context, byte[] model, string kind, string inputColumnName, int inputSize, IReadOnlyList<OutputColumn> outputs, DataViewSchema fitSchema)
+        : base(context, inputColumnName, outputs, fitSchema)
+    {
+        _model = model;
+        _inputSize = inputSize;
+        Kind = kind;
+        _session = new SharedSession(model);
+    }
+
+    /// <summary>What the file says it is.</summary>
+    public string Kind { get; }
+
+    private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, _inputSize);
+
+    private protected override int CheckInput(DataViewSchema inputSchema) => Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), _inputSize).Index;
+
+    private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
+        _session, CheckInput(inputSchema), InputColumnName, _inputSize, [.. OutputColumns.Select(output => output.Name)], [.. OutputColumns.Select(output => output.Size)], capacity);
+
+    internal override byte[] CreateSavedModel() => _model;
+
+    private protected override void Dispose(bool disposing) => _session.Dispose();
+}

@@ -1,0 +1,155 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
+using Microsoft.ML.Transforms.Onnx;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Onnx.Proto;
+
+namespace Vae.MLNet.Scoring;
+
+/// <summary>Replaces ML.NET's OnnxTransformers that carry transforms of this library by those transforms, which run in blocks.</summary>
+internal sealed class Rehydration(MLContext context)
+{
+    private readonly List<FittedTransformer> _created = [];
+
+    /// <summary>Transforms that were made and that somebody has to dispose.</summary>
+    public IReadOnlyList<FittedTransformer> Created => _created;
+
+    /// <summary>The transform with everything of this library rehydrated; the same one where there is nothing.</summary>
+    public ITransformer Apply(ITransformer transformer)
+    {
+        if (transformer is OnnxTransformer onnx)
+            return Replace(onnx) ?? transformer;
+        if (Chains.AsChain(transformer) is not { } chain)
+            return transformer;
+        var items = Chains.Items(chain);
+        if (Collapse(chain, items) is { } whole)
+            return whole;
+        ITransformer[] replaced = [.. items.Select(item => Apply(item.Transformer))];
+        return replaced.Zip(items).All(pair => ReferenceEquals(pair.First, pair.Second.Transformer))
+            ? transformer
+            : new TransformerChain<ITransformer>(replaced, items.Select(item => item.Scope));
+    }
+
+    /// <summary>The model in an OnnxTransformer: saved alone to memory, it is the one entry.</summary>
+    private PipelineArchive.Entry Read(OnnxTransformer transformer)
+    {
+        using var stream = new MemoryStream();
+        context.Model.Save(transformer, null, stream);
+        stream.Position = 0;
+        return PipelineArchive.Read(stream, "OnnxTransformer").Single();
+    }
+
+    private FittedTransformer? Replace(OnnxTransformer onnx)
+    {
+        var entry = Read(onnx);
+        if (entry.Kind is not { } kind)
+            return null;
+        if (kind == VaeMetadata.VaeKind && Names(entry) is { Score: null } names && Vae(entry, names) is { } vae)
+        {
+            if (SameColumns(onnx, vae))
+                return Keep(vae);
+            vae.Dispose();
+        }
+        return Generic(onnx, entry, kind);
+    }
+
+    /// <summary>An autoencoder with a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
+    private VaeTransformer? Collapse(ITransformer chain, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
+    {
+        if (items.Count < 2 || items[0].Transformer is not OnnxTransformer onnx || !items.Skip(1).All(item => IsFinish(item.Transformer)))
+            return null;
+        var entry = Read(onnx);
+        if (entry.Kind != VaeMetadata.VaeKind || Names(entry) is not { Score: not null } names || Vae(entry, names) is not { } vae)
+            return null;
+        if (SameColumns(chain, vae))
+            return Keep(vae);
+        vae.Dispose();
+        return null;
+
+        static bool IsFinish(ITransformer transformer) => transformer is ColumnCopyingTransformer or ColumnSelectingTransformer
+            || transformer.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(BinaryPredictionTransformer<>);
+    }
+
+    private T Keep<T>(T transformer)
+        where T : FittedTransformer
+    {
+        _created.Add(transformer);
+        return transformer;
+    }
+
+    private static VaeColumnNames? Names(PipelineArchive.Entry entry) =>
+        entry.Metadata.TryGetValue(VaeMetadata.Columns, out string? text) ? VaeColumnNames.FromJson(text) : null;
+
+    private VaeTransformer? Vae(PipelineArchive.Entry entry, VaeColumnNames names)
+    {
+        var file = OnnxFile.Parse(entry.Model, "OnnxTransformer");
+        if (file.Model.Graph.Input.Count != 1)
+            return null;
+        var model = VaeModelReader.Read(file);
+        string input = file.Model.Graph.Input[0].Name;
+        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount));
+    }
+
+    private OnnxFittedTransformer? Generic(OnnxTransformer onnx, PipelineArchive.Entry entry, string kind)
+    {
+        var graph = ModelProto.Parser.ParseFrom(entry.Model).Graph;
+        var initial = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        var inputs = graph.Input.Where(input => !initial.Contains(input.Name)).ToArray();
+        // Only what the block scorer runs: rows of floats to rows of floats.
+        if (inputs.Length != 1 || RowSize(inputs[0]) is not { } size)
+            return null;
+        var schema = Schema(inputs[0].Name, size);
+        var outputs = new List<OutputColumn>();
+        foreach (var column in onnx.GetOutputSchema(schema).Skip(schema.Count))
+        {
+            if (graph.Output.FirstOrDefault(output => output.Name == column.Name) is not { } output || RowSize(output) is not { } width)
+                return null;
+            var found = new OutputColumn(column.Name, width, SlotNames: SlotNames(column));
+            if (!found.Type.Equals(column.Type))
+                return null;
+            outputs.Add(found);
+        }
+        return Keep(new OnnxFittedTransformer(context, entry.Model, kind, inputs[0].Name, size, outputs, schema));
+    }
+
+    /// <summary>k of a float tensor [N, k]; null for any other.</summary>
+    private static int? RowSize(ValueInfoProto value) =>
+        value.Type?.TensorType is { Shape.Dim: { Count: 2 } dims } tensor && tensor.ElemType == (int)OnnxType.Float && dims[0].DimParam.Length > 0 && dims[1].DimValue is > 0 and <= int.MaxValue
+            ? (int)dims[1].DimValue
+            : null;
+
+    private static string[]? SlotNames(DataViewSchema.Column column)
+    {
+        if (!column.HasSlotNames())
+            return null;
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+
+    private static DataViewSchema Schema(string column, int size)
+    {
+        var builder = new DataViewSchema.Builder();
+        builder.AddColumn(column, new VectorDataViewType(NumberDataViewType.Single, size));
+        return builder.ToSchema();
+    }
+
+    /// <summary>Whether two transforms add the same visible columns in the same order to data that has just the input.</summary>
+    private static bool SameColumns(ITransformer saved, VaeTransformer made)
+    {
+        var schema = Schema(made.InputColumnName, made.Model.FeatureCount);
+        try
+        {
+            return Visible(saved).SequenceEqual(Visible(made));
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            // The saved chain asks for more columns than the transform: it puts aside columns of its data.
+            return false;
+        }
+
+        IEnumerable<(string Name, DataViewType Type)> Visible(ITransformer transformer) =>
+            transformer.GetOutputSchema(schema).Where(column => !column.IsHidden).Select(column => (column.Name, column.Type));
+    }
+}

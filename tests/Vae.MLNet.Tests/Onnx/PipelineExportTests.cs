@@ -1,0 +1,146 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Onnx.Proto;
+
+namespace Vae.MLNet.Tests.Onnx;
+
+[TestClass]
+public sealed class PipelineExportTests
+{
+    private static readonly VaeTrainer.Options Small = new() { LatentDimension = 3, HiddenLayers = [16, 8], Epochs = 1, BatchSize = 64, Threads = 1 };
+
+    private readonly MLContext _context = new(seed: 1);
+
+    [TestMethod]
+    public void ExportPipeline_AgreesWithTheChain()
+    {
+        var data = Data();
+        var chain = _context.Transforms.NormalizeMeanVariance("Scaled", "Wide")
+            .Append(_context.Transforms.NormalizeMinMax("Single", "Number"))
+            .Append(_context.Transforms.CopyColumns("Again", "Scaled"))
+            .Append(_context.Transforms.Concatenate("Features", "Single", "Again", "Number", "Again"))
+            .Append(_context.Vae.VariationalAutoencoder("First", "Features", Small with { Scaling = InputScaling.Standardize, ReconstructionColumnName = "Back" }))
+            .Append(_context.Transforms.DropColumns("Scaled", "Again"))
+            .Append(_context.Vae.VariationalAutoencoder("Latent", "Back", Small with { HiddenLayers = [8], ScoreColumnName = "Oddness" }))
+            .Append(_context.Transforms.SelectColumns("Latent", "Oddness", "First")).Fit(data);
+        var options = new PipelineExportOptions { StandardDeviation = true, Reconstruction = true, Score = true, Columns = ["First"] };
+        var loaded = SaveAndLoad(chain, data.Schema);
+        foreach (ITransformer model in new ITransformer[] { chain, loaded, _context.Vae.Rehydrate(loaded) })
+        {
+            var (file, report) = PipelineExport.Create(_context, model, data.Schema, options);
+            Assert.IsLessThan(1e-5, report.LargestError!.Value);
+            OnnxChecker.AssertValid(file);
+            var graph = ModelProto.Parser.ParseFrom(file).Graph;
+            Assert.AreEqual("Number, Wide", string.Join(", ", graph.Input.Select(input => input.Name).Order()));
+            Assert.AreEqual("Latent, LatentSigma, Reconstruction, Oddness, First", string.Join(", ", graph.Output.Select(output => output.Name)));
+            var results = Run(file, data, "Wide", "Number");
+            var transformed = chain.Transform(data);
+            AssertSame([.. transformed.GetColumn<float[]>("Latent")], results["Latent"], 3);
+            AssertSame([.. transformed.GetColumn<float[]>("First")], results["First"], 3);
+            AssertSame([.. transformed.GetColumn<float>("Oddness").Select(value => new[] { value })], results["Oddness"], 1);
+            Assert.IsTrue(results["LatentSigma"].All(value => value > 0));
+
+            // With the decoder in it, the last autoencoder can be read back.
+            var last = chain.OfType<VaeTransformer>().Last().Model;
+            VaeModelOnnxTests.AssertSame(last, VaeModel.FromOnnx(file));
+            var metadata = OnnxWire.Metadata(file, "file");
+            Assert.AreEqual("pipeline", metadata["vae.kind"]);
+            Assert.Contains("VaeTransformer", metadata["vae.pipeline"]);
+            Assert.Contains("\"position\":\"7\"", metadata["vae.pipeline"]);
+        }
+    }
+
+    [TestMethod]
+    public void ExportPipeline_LatentAlone_HasNoDecoder()
+    {
+        var data = Data();
+        using var model = _context.Vae.VariationalAutoencoder("Latent", "Wide", Small with { ScoreColumnName = "Score" }).Fit(data);
+        var (file, _) = PipelineExport.Create(_context, model, data.Schema, new());
+        OnnxChecker.AssertValid(file);
+        var graph = ModelProto.Parser.ParseFrom(file).Graph;
+        Assert.IsFalse(graph.Initializer.Any(tensor => tensor.Name.Contains("decoder", StringComparison.Ordinal)));
+        Assert.AreEqual("Latent", string.Join(", ", graph.Output.Select(output => output.Name)));
+        Assert.Contains("holds no decoder", Assert.ThrowsExactly<InvalidDataException>(() => VaeModel.FromOnnx(file)).Message);
+
+        var (half, report) = PipelineExport.Create(_context, model, data.Schema, new() { Reconstruction = true, WeightType = OnnxWeightType.Float16 });
+        OnnxChecker.AssertValid(half);
+        Assert.AreEqual(1e-2, report.Tolerance);
+        Assert.IsTrue(report.LargestError is > 1e-7 and < 5e-3, $"{report.LargestError}");
+        var read = VaeModel.FromOnnx(half);
+        for (int i = 0; i < read.Parameters.Length; i++)
+            Assert.AreEqual(model.Model.Parameters[i], read.Parameters[i], 5e-4f * Math.Abs(model.Model.Parameters[i]) + 1e-7f);
+    }
+
+    [TestMethod]
+    public void ExportPipeline_TransformWithoutGraph_NamedWithItsPosition()
+    {
+        var data = Data();
+        string path = Path.Combine(Path.GetTempPath(), $"vae-{Guid.NewGuid():N}.onnx");
+        var chain = _context.Transforms.CopyColumns("Copy", "Wide")
+            .Append(_context.Transforms.ReplaceMissingValues("Filled", "Copy"))
+            .Append(_context.Vae.VariationalAutoencoder("Latent", "Filled", Small)).Fit(data);
+        var error = Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(chain, data.Schema, path));
+        Assert.Contains("Transform 2 of the pipeline, MissingValueReplacingTransformer, has no ONNX graph", error.Message);
+
+        var nested = new TransformerChain<ITransformer>(_context.Transforms.CopyColumns("Other", "Wide").Fit(data), chain);
+        Assert.Contains("Transform 2.2 of the pipeline", Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(nested, data.Schema, path)).Message);
+
+        var binned = _context.Transforms.NormalizeBinning("Binned", "Wide").Append(_context.Vae.VariationalAutoencoder("Latent", "Binned", Small)).Fit(data);
+        Assert.Contains("Transform 1 of the pipeline, NormalizingTransformer, has no ONNX graph for a normalisation that is not linear",
+            Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(binned, data.Schema, path)).Message);
+
+        var plain = _context.Transforms.CopyColumns("Copy", "Wide").Fit(data);
+        Assert.Contains("no transform of Vae.MLNet", Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(plain, data.Schema, path)).Message);
+        using var vae = _context.Vae.VariationalAutoencoder("Latent", "Wide", Small).Fit(data);
+        Assert.Contains("'Wide'", Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(vae, data.Schema, path, new() { Columns = ["Wide"] })).Message);
+        Assert.Contains("'Missing'", Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(vae, data.Schema, path, new() { Columns = ["Missing"] })).Message);
+        Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(vae, data.Schema, path, new() { Latent = false }));
+        Assert.IsFalse(File.Exists(path));
+        Assert.IsGreaterThan(1000, _context.Vae.ExportPipeline(vae, data.Schema, path).Bytes);
+        Assert.IsTrue(File.Exists(path));
+        File.Delete(path);
+    }
+
+    private IDataView Data()
+    {
+        var random = new Random(4);
+        var rows = TestRows.Curved(400, 6).Select(row => new Row { Wide = row, Number = (float)random.NextDouble() * 5, Name = "row" });
+        return _context.Data.Cache(_context.Data.LoadFromEnumerable(rows));
+    }
+
+    private ITransformer SaveAndLoad(ITransformer model, DataViewSchema schema)
+    {
+        using var stream = new MemoryStream();
+        _context.Model.Save(model, schema, stream);
+        stream.Position = 0;
+        return new MLContext(seed: 1).Model.Load(stream, out _);
+    }
+
+    public static Dictionary<string, float[]> Run(byte[] file, IDataView data, params string[] inputs)
+    {
+        using var session = new InferenceSession(file);
+        var values = inputs.Select(name =>
+        {
+            float[][] rows = data.Schema[name].Type is VectorDataViewType ? [.. data.GetColumn<float[]>(name)] : [.. data.GetColumn<float>(name).Select(value => new[] { value })];
+            return NamedOnnxValue.CreateFromTensor(name, new DenseTensor<float>(rows.SelectMany(row => row).ToArray(), [rows.Length, rows[0].Length]));
+        });
+        using var results = session.Run([.. values]);
+        return results.ToDictionary(result => result.Name, result => result.AsTensor<float>().ToArray());
+    }
+
+    public static void AssertSame(float[][] expected, float[] found, int size) =>
+        Workout.AssertSame(expected, [.. found.Chunk(size)], 1e-4, "the exported pipeline");
+
+    private sealed class Row
+    {
+        [VectorType(6)]
+        public float[] Wide { get; set; } = [];
+
+        public float Number { get; set; }
+
+        public string Name { get; set; } = "";
+    }
+}
