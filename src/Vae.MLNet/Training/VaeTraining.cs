@@ -266,7 +266,10 @@ internal sealed class VaeTraining
         if (_options.InputNoise > 0)
             rows = rows + randn(rows.shape, device: _device, generator: generator) * _options.InputNoise;
         if (_options.InputMasking > 0 && _architecture.Tokens is { } tokens)
-            return rows.masked_fill(rand(rows.shape, device: _device, generator: generator).IsBelow(_options.InputMasking), tokens.Alphabet.UnknownToken);
+        {
+            using Scalar unknown = tokens.Alphabet.UnknownToken;
+            return rows.masked_fill(rand(rows.shape, device: _device, generator: generator).IsBelow(_options.InputMasking), unknown);
+        }
         if (_options.InputMasking > 0)
             rows = rows * rand(rows.shape, device: _device, generator: generator).ge(_options.InputMasking).to(ScalarType.Float32);
         return rows;
