@@ -12,7 +12,8 @@ internal sealed class ModelHeader
     public const string DecoderKind = "decoder", EncoderKind = "encoder";
 
     private const string Format = "vae.format", FormatVersion = "1", KindKey = "vae.kind", LatentKey = "vae.latent", FeaturesKey = "vae.features",
-        LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient";
+        LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient",
+        LayoutKey = "vae.sequence_layout";
 
     /// <summary>Most numbers in a row: far above what a dense network can have, low enough that a buffer for one row is small.</summary>
     private const int LargestRow = 1 << 22;
@@ -69,13 +70,28 @@ internal sealed class ModelHeader
         };
     }
 
-    /// <summary>Checks that a tensor is there, of single precision and of shape [any, size].</summary>
-    public void CheckTensor(IReadOnlyDictionary<string, NodeMetadata> tensors, string what, string name, int size)
+    /// <summary>The layout of a model of sequences.</summary>
+    public SequenceLayout ReadLayout()
+    {
+        if (!Metadata.TryGetValue(LayoutKey, out string? json))
+            throw Guard.BadFile(_file, $"the model has no '{LayoutKey}' in its metadata: it is no model of sequences.");
+        try
+        {
+            return SequenceLayout.FromJson(json);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Guard.BadFile(_file, e.Message, e);
+        }
+    }
+
+    /// <summary>Checks that a tensor is there, of single precision or, for tokens, 64-bit integers, and of shape [any, size].</summary>
+    public void CheckTensor(IReadOnlyDictionary<string, NodeMetadata> tensors, string what, string name, int size, TensorElementType type = TensorElementType.Float)
     {
         if (!tensors.TryGetValue(name, out var tensor))
             throw Guard.BadFile(_file, $"the model has no {what} '{name}'; it has {Shown(string.Join(", ", tensors.Keys.Order(StringComparer.Ordinal)))}.");
-        string expected = Guard.Invariant($"{what} '{name}' has to be Float [N, {size}]");
-        if (!tensor.IsTensor || tensor.ElementDataType != TensorElementType.Float)
+        string expected = Guard.Invariant($"{what} '{name}' has to be {type} [N, {size}]");
+        if (!tensor.IsTensor || tensor.ElementDataType != type)
             throw Guard.BadFile(_file, $"{expected}; it is {(tensor.IsTensor ? tensor.ElementDataType.ToString() : tensor.OnnxValueType.ToString())}.");
         int[] shape = tensor.Dimensions;
         if (shape.Length != 2 || shape[0] >= 0 || shape[1] != size)

@@ -13,7 +13,8 @@ internal sealed class RunContext : IDisposable
     private readonly ModelSession _owner;
 
     // On the pinned heap, because native code reads and writes there.
-    private readonly float[][] _inputs, _outputs;
+    private readonly Array[] _inputs;
+    private readonly float[][] _outputs;
 
     // One for each number of rows that has been asked for.
     private readonly Binding?[] _bindings;
@@ -23,7 +24,9 @@ internal sealed class RunContext : IDisposable
         _owner = owner;
         Plan = plan;
         Capacity = capacity;
-        _inputs = [.. plan.Inputs.Select(tensor => GC.AllocateArray<float>(capacity * tensor.Size, pinned: true))];
+        _inputs = [.. plan.Inputs.Select<RowTensor, Array>(tensor => tensor.IsTokens
+            ? GC.AllocateArray<long>(capacity * tensor.Size, pinned: true)
+            : GC.AllocateArray<float>(capacity * tensor.Size, pinned: true))];
         _outputs = [.. plan.Outputs.Select(tensor => GC.AllocateArray<float>(capacity * tensor.Size, pinned: true))];
         _bindings = new Binding?[capacity];
     }
@@ -32,7 +35,9 @@ internal sealed class RunContext : IDisposable
 
     public int Capacity { get; }
 
-    public Span<float> Input(int index) => _inputs[index];
+    public Span<float> Input(int index) => (float[])_inputs[index];
+
+    public Span<long> TokenInput(int index) => (long[])_inputs[index];
 
     public ReadOnlySpan<float> Output(int index) => _outputs[index];
 
@@ -54,9 +59,9 @@ internal sealed class RunContext : IDisposable
         try
         {
             for (int i = 0; i < _inputs.Length; i++)
-                binding.Io.BindInput(Plan.Inputs[i].Name, binding.Over(_inputs[i], rows, Plan.Inputs[i].Size));
+                binding.Io.BindInput(Plan.Inputs[i].Name, binding.Over(_inputs[i], rows, Plan.Inputs[i]));
             for (int i = 0; i < _outputs.Length; i++)
-                binding.Io.BindOutput(Plan.Outputs[i].Name, binding.Over(_outputs[i], rows, Plan.Outputs[i].Size));
+                binding.Io.BindOutput(Plan.Outputs[i].Name, binding.Over(_outputs[i], rows, Plan.Outputs[i]));
         }
         catch
         {
@@ -73,10 +78,10 @@ internal sealed class RunContext : IDisposable
 
         public OrtIoBinding Io { get; } = io;
 
-        public OrtValue Over(float[] memory, int rows, int size)
+        public OrtValue Over(Array memory, int rows, RowTensor row)
         {
-            var tensor = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [rows, size],
-                Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0), (long)rows * size * sizeof(float));
+            var tensor = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, row.IsTokens ? TensorElementType.Int64 : TensorElementType.Float, [rows, row.Size],
+                Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0), (long)rows * row.Size * row.ElementSize);
             _tensors.Add(tensor);
             return tensor;
         }

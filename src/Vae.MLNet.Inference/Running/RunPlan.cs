@@ -1,7 +1,10 @@
 namespace Vae.MLNet.Inference.Running;
 
-/// <summary>A tensor of shape [rows, Size] by name.</summary>
-internal readonly record struct RowTensor(string Name, int Size);
+/// <summary>A tensor of shape [rows, Size] by name: single precision, or 64-bit integers for tokens.</summary>
+internal readonly record struct RowTensor(string Name, int Size, bool IsTokens = false)
+{
+    public int ElementSize => IsTokens ? sizeof(long) : sizeof(float);
+}
 
 /// <summary>One way to run a graph: which inputs are given and which outputs are taken. It keeps the idle contexts made for it (under the session's lock).</summary>
 internal sealed class RunPlan
@@ -15,7 +18,7 @@ internal sealed class RunPlan
     {
         Inputs = inputs;
         Outputs = outputs;
-        long row = inputs.Concat(outputs).Sum(tensor => (long)tensor.Size) * sizeof(float);
+        long row = inputs.Concat(outputs).Sum(tensor => (long)tensor.Size * tensor.ElementSize);
         BlockRows = (int)Math.Clamp(LargestBuffer / row, 1, FullBlock);
     }
 

@@ -63,6 +63,16 @@ internal sealed class OnnxGraph
         return name;
     }
 
+    /// <summary>A float input [rows, columns] whose number of rows is not that of the batch but has a name of its own.</summary>
+    public string InputOfNamedRows(string name, string rows, long columns)
+    {
+        Claim(name);
+        var value = Value(name, OnnxType.Float, [Batch, columns]);
+        value.Type.TensorType.Shape.Dim[0].DimParam = rows;
+        _graph.Input.Add(value);
+        return name;
+    }
+
     /// <summary>An input that may be left out: then the value of the initializer stands for it.</summary>
     public string OptionalInput(string name, ReadOnlySpan<float> defaults, ReadOnlySpan<long> defaultShape, params ReadOnlySpan<long> shape)
     {

@@ -4,7 +4,7 @@ using Vae.MLNet.Training;
 namespace Vae.MLNet.Onnx;
 
 /// <summary>The networks of a <see cref="VaeModel"/> as ONNX graphs. The same formulas stand in <see cref="VaeNetwork"/> for TorchSharp; tests hold the two together.</summary>
-internal static class VaeGraphs
+internal static partial class VaeGraphs
 {
     public const string Latent = "Latent", Sigma = "LatentSigma", Features = "Features", Reconstruction = "Reconstruction",
         Logits = "Logits", Cotangent = "Cotangent", LatentGradient = "LatentGradient";
@@ -36,7 +36,9 @@ internal static class VaeGraphs
     public static byte[] EncoderFile(VaeModel model)
     {
         var graph = new OnnxGraph("encoder");
-        string x = graph.Input(Features, OnnxType.Float, Batch, model.FeatureCount);
+        string x = model.Architecture.Tokens is { } layout
+            ? graph.Input(Tokens, OnnxType.Int64, Batch, layout.Length)
+            : graph.Input(Features, OnnxType.Float, Batch, model.FeatureCount);
         Encode(graph, model, Scaled(graph, model, x), Latent, Sigma);
         graph.Output(Latent, OnnxType.Float, Batch, model.LatentDimension);
         graph.Output(Sigma, OnnxType.Float, Batch, model.LatentDimension);
@@ -104,8 +106,9 @@ internal static class VaeGraphs
     private static string Weight(OnnxGraph graph, VaeModel model, string name) =>
         graph.Has(graph.Prefix + name) ? graph.Prefix + name : graph.Constant(graph.Prefix + name, model.Parameter(name), model.Architecture[name].Shape);
 
-    private static string Linear(OnnxGraph graph, VaeModel model, string x, string layer) =>
-        graph.Linear(x, Weight(graph, model, layer + ".weight"), Weight(graph, model, layer + ".bias"));
+    private static string Linear(OnnxGraph graph, VaeModel model, string x, string layer) => model.Architecture.IsTokenLayer(layer)
+        ? GatheredSum(graph, model, x, layer)
+        : graph.Linear(x, Weight(graph, model, layer + ".weight"), Weight(graph, model, layer + ".bias"));
 
     /// <summary>Rows as the network sees them; the same name where there is no scaling.</summary>
     public static string Scaled(OnnxGraph graph, VaeModel model, string x)
@@ -211,6 +214,11 @@ internal static class VaeGraphs
                 break;
             case Likelihood.Categorical:
                 int group = options.GroupSize;
+                if (model.Architecture.Tokens is { } layout)
+                {
+                    reconstruction = graph.Node("Neg", [LogLikelihood(graph, model, layout, x, output)]);
+                    break;
+                }
                 string logits = graph.Node("LogSoftmax", [graph.Reshape(output, -1, model.FeatureCount / group, group)], null, ("axis", -1L));
                 reconstruction = graph.Node("Neg", [graph.Sum(graph.Multiply(x, graph.Reshape(logits, -1, model.FeatureCount)), 1)]);
                 break;

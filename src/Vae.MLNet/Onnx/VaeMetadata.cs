@@ -42,6 +42,8 @@ internal static class VaeMetadata
         graph.Metadata(Likelihood, options.Likelihood.ToString());
         if (options.Likelihood == MLNet.Likelihood.Categorical)
             graph.Metadata(GroupSize, options.GroupSize.ToString(CultureInfo.InvariantCulture));
+        if (model.Architecture.Tokens is { } layout)
+            graph.Metadata(Sequences.TokenColumns.LayoutMetadata, layout.ToJson());
         if (model.Noise is { Length: > 0 } noise)
             graph.Metadata(Noise, JsonSerializer.Serialize(noise));
         if (model.Residual is { Length: > 0 } residual)

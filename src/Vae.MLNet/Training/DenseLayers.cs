@@ -13,7 +13,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
     // One stack belongs to one thread at a time: the trace is of the latest forward pass.
 
     /// <summary>W [outputs, inputs] and b [outputs], with the places of their gradients where they are trained. Views are made once, not in every step.</summary>
-    public sealed class Layer(Tensor weight, Tensor bias, Tensor? weightGradient, Tensor? biasGradient)
+    public class Layer(Tensor weight, Tensor bias, Tensor? weightGradient, Tensor? biasGradient)
     {
         public Tensor Weight { get; } = weight;
 
@@ -25,6 +25,12 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
 
         /// <summary>[1, outputs].</summary>
         public Tensor? BiasGradient { get; } = biasGradient?.unsqueeze(0);
+
+        /// <summary>x Wᵀ + b for rows x.</summary>
+        public virtual Tensor Forward(Tensor x) => Bias.addmm(x, Transposed);
+
+        /// <summary>Writes the gradient of the weights, given that of the output and the input it came from.</summary>
+        public virtual void SetWeightGradient(Tensor gradient, Tensor input) => WeightGradient!.addmm_(gradient.t(), input, beta: 0);
     }
 
     private Tensor? _ones;
@@ -37,7 +43,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
     {
         for (int i = 0; ; i++)
         {
-            var output = layers[i].Bias.addmm(x, layers[i].Transposed);
+            var output = layers[i].Forward(x);
             if (i == layers.Count - 1)
             {
                 if (trace)
@@ -49,7 +55,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
             Tensor? mask = null;
             if (dropout > 0 && generator is not null)
             {
-                mask = rand(activated.shape, device: activated.device, generator: generator).AtLeast(dropout).to(ScalarType.Float32).TimesInPlace(1 / (1 - dropout));
+                mask = rand(activated.shape, device: activated.device, generator: generator).IsAtLeastInPlace(dropout).DividedByInPlace(1 - dropout);
                 next = activated * mask;
             }
             if (trace)
@@ -77,7 +83,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
                     gradient.mul_(mask);
                 gradient.mul_(Derivative(activation, before!, activated!));
             }
-            layer.WeightGradient!.addmm_(gradient.t(), _trace[i].Input, beta: 0);
+            layer.SetWeightGradient(gradient, _trace[i].Input);
             // A product with ones sums the rows several times faster than a reduction does.
             layer.BiasGradient!.addmm_(_ones, gradient, beta: 0);
             if (i > 0 || inputGradient)
@@ -114,13 +120,13 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
                 var s = x.sigmoid();
                 return s * (x * s.neg().PlusInPlace(1)).PlusInPlace(1);
             case Activation.Tanh:
-                return y.square().neg_().PlusInPlace(1);
+                return y.Squared().neg_().PlusInPlace(1);
             case Activation.ELU:
-                return (y - y.relu()).PlusInPlace(1);
+                return y.AtMost(0).PlusInPlace(1);
             case Activation.LeakyReLU:
-                return y.relu().sign_().TimesInPlace(1 - VaeNetwork.LeakySlope).PlusInPlace(VaeNetwork.LeakySlope);
+                return y.IsAbove(0).to(ScalarType.Float32).TimesInPlace(1 - VaeNetwork.LeakySlope).PlusInPlace(VaeNetwork.LeakySlope);
             case Activation.GELU:
-                return x.Times(Math.Sqrt(0.5)).erf_().PlusInPlace(1).TimesInPlace(0.5) + x * x.square().TimesInPlace(-0.5).exp_().TimesInPlace(1 / Math.Sqrt(2 * Math.PI));
+                return x.Times(Math.Sqrt(0.5)).erf_().PlusInPlace(1).TimesInPlace(0.5) + x * x.Squared().TimesInPlace(-0.5).exp_().TimesInPlace(1 / Math.Sqrt(2 * Math.PI));
             case Activation.Softplus:
                 return x.sigmoid();
             default:

@@ -54,6 +54,16 @@ internal static class ExportCheck
         using var network = new VaeNetwork(model.Architecture, CPU, model.Parameters, trainable: false);
         using var options = QuietOptions();
         using var session = new InferenceSession(file, options);
+        if (model.Architecture.Tokens is { } layout)
+        {
+            // Every token of the alphabet, unknown letters too.
+            var tokens = randint(0, layout.Alphabet.TokenCount, [Rows, layout.Length], dtype: ScalarType.Int64, generator: generator);
+            var (tokenMean, tokenSigma, _) = network.Encode(tokens.to(ScalarType.Byte));
+            var input = NamedOnnxValue.CreateFromTensor(Onnx.VaeGraphs.Tokens, new DenseTensor<long>(tokens.data<long>().ToArray(), [Rows, layout.Length]));
+            using var found = session.Run([input], [Onnx.VaeGraphs.Latent, Onnx.VaeGraphs.Sigma]);
+            double allowed = half ? HalfTolerance : Tolerance;
+            return Math.Max(Compare(Onnx.VaeGraphs.Latent, tokenMean, found[0], allowed), Compare(Onnx.VaeGraphs.Sigma, tokenSigma, found[1], allowed));
+        }
         // In the data's own range: a random scaled row, taken back to units of the data.
         var x = Mean(model, randn(Rows, model.FeatureCount, generator: generator));
         var (mean, sigma, _) = network.Encode(VaeTraining.Scaled(x, model.Scale));

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Vae.MLNet.Training;
 
-/// <summary>Scaled rows [n, features] on the training device and their weights [n] where there are any. Valid until the next batch is asked for.</summary>
+/// <summary>Scaled rows [n, features], or tokens [n, positions], on the training device and their weights [n] where there are any. Valid until the next batch is asked for.</summary>
 internal readonly record struct RowBatch(Tensor Features, Tensor? Weights, int Count)
 {
     /// <summary>Sum of the weights.</summary>
@@ -35,9 +35,12 @@ internal sealed class MemoryRows : IRowSource
     /// <summary>Rows computed together where no optimiser step stands between them.</summary>
     internal const int Block = 4096;
 
+    /// <summary>The same for tokens, whose rows are widened to positions times symbols on the way.</summary>
+    internal const int TokenBlock = 512;
+
     private readonly Tensor _features;
     private readonly Tensor? _weights;
-    private readonly int _count, _seed;
+    private readonly int _count, _seed, _block = Block;
 
     public MemoryRows(TrainingData data, int features, InputScale scale, int seed, Device device)
     {
@@ -46,6 +49,17 @@ internal sealed class MemoryRows : IRowSource
         _weights = data.Weights is null ? null : tensor(data.Weights, device: device).DetachFromDisposeScope();
         _count = data.Rows;
         _seed = seed;
+    }
+
+    /// <summary>Rows of tokens [n, positions], held as bytes.</summary>
+    public MemoryRows(TokenData data, int positions, int seed, Device device)
+    {
+        using var scope = NewDisposeScope();
+        _features = tensor(data.Tokens, [data.Rows, positions], device: device).DetachFromDisposeScope();
+        _weights = data.Weights is null ? null : tensor(data.Weights, device: device).DetachFromDisposeScope();
+        _count = data.Rows;
+        _seed = seed;
+        _block = TokenBlock;
     }
 
     /// <summary>Applies a scaling to rows of features.</summary>
@@ -62,7 +76,7 @@ internal sealed class MemoryRows : IRowSource
     public IRowBatches Shuffled(int epoch, int batchSize) =>
         new Batches(this, batchSize, tensor(SeedStream.Permutation(_count, _seed, Purpose.Order, epoch), device: _features.device).DetachFromDisposeScope());
 
-    public IRowBatches InOrder() => new Batches(this, Block, null);
+    public IRowBatches InOrder() => new Batches(this, _block, null);
 
     public void Dispose()
     {

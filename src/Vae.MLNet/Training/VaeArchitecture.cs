@@ -1,3 +1,5 @@
+using Vae.MLNet.Inference;
+
 namespace Vae.MLNet.Training;
 
 /// <summary>One parameter array of a network: its place in the flat array of all parameters.</summary>
@@ -15,8 +17,12 @@ internal sealed class VaeArchitecture
     /// <summary>Most parameters of a model: 1 GiB of single precision.</summary>
     private const long MaximumParameters = 1L << 28;
 
-    public VaeArchitecture(int features, VaeTrainer.Options options)
+    /// <param name="features">Numbers that the decoder gives: for tokens, positions times output symbols.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="tokens">Where the encoder reads tokens instead of numbers: their alphabet and columns.</param>
+    public VaeArchitecture(int features, VaeTrainer.Options options, SequenceLayout? tokens = null)
     {
+        Tokens = tokens;
         Features = features;
         Options = options;
         Latent = options.LatentDimension;
@@ -27,7 +33,8 @@ internal sealed class VaeArchitecture
         }
 
         var layers = new List<(string Name, int Outputs, int Inputs)>();
-        int width = features;
+        // One row for every token of every position. Those of tokens that the encoder does not read stay zero, so that looking a token up needs no test.
+        int width = tokens is null ? features : checked(tokens.Length * tokens.Alphabet.TokenCount);
         foreach (int hidden in options.HiddenLayers)
         {
             layers.Add((Check.Invariant($"encoder.{layers.Count}"), hidden, width));
@@ -43,19 +50,28 @@ internal sealed class VaeArchitecture
         }
         DecoderLayers = layers.Count - EncoderLayers - 1;
         layers.Add(("output", features, width));
+        InputLayer = layers[0].Name;
 
         if (layers.Sum(layer => (long)layer.Outputs * (layer.Inputs + 1)) > MaximumParameters)
             throw Check.Argument(nameof(options.HiddenLayers), Check.Invariant($"The network has more than {MaximumParameters} parameters."));
 
         int offset = 0;
         foreach (var (name, outputs, inputs) in layers)
-            Add(name + ".weight", [outputs, inputs], inputs);
+        {
+            // The table of a token layer has a row for each input, as rows are what is gathered.
+            if (IsTokenLayer(name))
+                Add(name + ".weight", [inputs, outputs], FanIn(name, inputs));
+            else
+                Add(name + ".weight", [outputs, inputs], inputs);
+        }
         WeightCount = offset;
         foreach (var (name, outputs, inputs) in layers)
-            Add(name + ".bias", [outputs], inputs);
+            Add(name + ".bias", [outputs], FanIn(name, inputs));
         if (options.Likelihood == Likelihood.Gaussian)
             Add("noise.logSigma", [options.GaussianNoise == GaussianNoise.LearnedPerFeature ? features : 1], 0);
         ParameterCount = offset;
+
+        int FanIn(string name, int inputs) => IsTokenLayer(name) ? tokens!.Length * tokens.Alphabet.InputSymbolCount : inputs;
 
         void Add(string name, long[] shape, int fanIn)
         {
@@ -70,6 +86,15 @@ internal sealed class VaeArchitecture
     private readonly Dictionary<string, ParameterSlot> _byName = [];
 
     public VaeTrainer.Options Options { get; }
+
+    /// <summary>Alphabet and columns where the encoder reads tokens; null where it reads numbers.</summary>
+    public SequenceLayout? Tokens { get; }
+
+    /// <summary>Name of the encoder's first layer.</summary>
+    public string InputLayer { get; }
+
+    /// <summary>Whether a layer reads tokens.</summary>
+    public bool IsTokenLayer(string layer) => Tokens is not null && layer == InputLayer;
 
     public int Features { get; }
 

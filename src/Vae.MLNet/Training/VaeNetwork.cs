@@ -73,10 +73,12 @@ internal sealed class VaeNetwork : IDisposable
             foreach (ref float value in target)
                 value = (2 * value - 1) * bound;
         }
+        if (architecture.Tokens is { } tokens)
+            TokenLayer.ClearUnread(parameters.AsSpan(architecture[architecture.InputLayer + ".weight"].Offset, architecture[architecture.InputLayer + ".weight"].Length), tokens);
         return parameters;
     }
 
-    /// <summary>Posterior of scaled rows [N, features]: mean, σ and log σ, each [N, latent].</summary>
+    /// <summary>Posterior of scaled rows [N, features], or of tokens [N, positions] (Byte): mean, σ and log σ, each [N, latent].</summary>
     public (Tensor Mean, Tensor Sigma, Tensor LogSigma) Encode(Tensor x) => Posterior(_slices[0].Encoder.Forward(x));
 
     /// <summary>The network's output for latents [N, latent]: scaled means or logits, [N, features].</summary>
@@ -127,7 +129,7 @@ internal sealed class VaeNetwork : IDisposable
     }
 
     /// <summary>KL divergence from the prior for each row and dimension in nats, [N, latent]: -1/2 (1 + log σ² - μ² - σ²) (Kingma and Welling 2014, appendix B).</summary>
-    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.square() + sigma.square() - logSigma.Times(2)).Plus(-1).Times(0.5);
+    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.Squared() + sigma.Squared() - logSigma.Times(2)).PlusInPlace(-1).TimesInPlace(0.5);
 
     /// <summary>Reconstruction term of each row, [N].</summary>
     public Tensor Reconstruction(Tensor target, Tensor output)
@@ -136,13 +138,15 @@ internal sealed class VaeNetwork : IDisposable
         switch (options.Likelihood)
         {
             case Likelihood.MeanSquaredError:
-                return (target - output).square().mean([1]);
+                return (target - output).Squared().mean([1]);
             case Likelihood.Gaussian:
-                return (((target - output) / _logSigma!.exp()).square().Times(0.5) + _logSigma).sum([1]).Plus(_architecture.Features * 0.5 * LogTwoPi);
+                return (((target - output) / _logSigma!.exp()).Squared().TimesInPlace(0.5) + _logSigma).sum([1]).PlusInPlace(_architecture.Features * 0.5 * LogTwoPi);
             case Likelihood.Bernoulli:
                 return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum([1]);
             case Likelihood.Categorical:
                 int group = options.GroupSize;
+                if (_architecture.Tokens is not null)
+                    return TokenLikelihood.Negative(target, output, group);
                 return -(target * F.log_softmax(output.view(-1, _architecture.Features / group, group), -1).view(-1, _architecture.Features)).sum([1]);
             default:
                 throw Check.OutOfRange(nameof(options.Likelihood), options.Likelihood, "a known likelihood");
@@ -176,7 +180,7 @@ internal sealed class VaeNetwork : IDisposable
             var sigma = F.softplus(raw).Plus(SigmaFloor);
             return (mean, sigma, sigma.log());
         }
-        var logSigma = raw.ClampTo(LogVarianceMinimum, LogVarianceMaximum).Times(0.5);
+        var logSigma = raw.Between(LogVarianceMinimum, LogVarianceMaximum).TimesInPlace(0.5);
         return (mean, logSigma.exp(), logSigma);
     }
 
@@ -186,7 +190,7 @@ internal sealed class VaeNetwork : IDisposable
 
     private static double[] PerDimension(Tensor kl, Tensor? share, double count)
     {
-        var sums = share is null ? kl.sum([0]).Times(1 / count) : (kl * share.unsqueeze(1)).sum([0]);
+        var sums = share is null ? kl.sum([0]).DividedByInPlace(count) : (kl * share.unsqueeze(1)).sum([0]);
         return [.. sums.cpu().data<float>().ToArray().Select(value => (double)value)];
     }
 
@@ -215,7 +219,10 @@ internal sealed class VaeNetwork : IDisposable
             DenseLayers.Layer Layer(string name)
             {
                 var (weight, bias) = (architecture[name + ".weight"], architecture[name + ".bias"]);
-                return new(View(flat, weight), View(flat, bias), gradient is null ? null : View(gradient, weight), gradient is null ? null : View(gradient, bias));
+                Tensor? weightGradient = gradient is null ? null : View(gradient, weight), biasGradient = gradient is null ? null : View(gradient, bias);
+                return architecture.IsTokenLayer(name)
+                    ? new TokenLayer(View(flat, weight), View(flat, bias), weightGradient, biasGradient, architecture.Tokens!)
+                    : new DenseLayers.Layer(View(flat, weight), View(flat, bias), weightGradient, biasGradient);
             }
         }
 
@@ -245,7 +252,7 @@ internal sealed class VaeNetwork : IDisposable
             var reconstruction = network.Reconstruction(target, output);
             var kl = Kl(mean, sigma, logSigma);
 
-            var share = weights?.Times(1 / total);
+            var share = weights?.DividedBy(total);
             if (options.TrimmedFraction > 0)
                 share = Trimmed(reconstruction, kl, beta, share);
             var terms = new BatchTerms(Mean(reconstruction, share, total), PerDimension(kl, share, total), beta, options);
@@ -273,7 +280,7 @@ internal sealed class VaeNetwork : IDisposable
             if (options.Posterior == PosteriorParameterization.Softplus)
                 sigmaGradient.mul_(raw.sigmoid());
             else
-                sigmaGradient.mul_(sigma).TimesInPlace(0.5).mul_(raw.AtLeast(LogVarianceMinimum).logical_and_(raw.AtMost(LogVarianceMaximum)));
+                sigmaGradient.mul_(sigma).TimesInPlace(0.5).mul_(raw.IsAtLeast(LogVarianceMinimum).logical_and_(raw.IsAtMost(LogVarianceMaximum)));
             Encoder.Backward(cat([meanGradient, sigmaGradient], 1), inputGradient: false);
             return terms;
         }
@@ -291,7 +298,7 @@ internal sealed class VaeNetwork : IDisposable
                     var residual = (output - target).div_(sigma);
                     if (_logSigmaGradient is not null)
                     {
-                        var perRow = shared(residual.square().neg_().PlusInPlace(1), 1);
+                        var perRow = shared(residual.Squared().neg_().PlusInPlace(1), 1);
                         _logSigmaGradient.copy_(_logSigmaGradient.NumberOfElements == 1 ? perRow.sum().unsqueeze(0) : perRow.sum([0]));
                     }
                     return shared(residual.div_(sigma), 1);
@@ -299,6 +306,8 @@ internal sealed class VaeNetwork : IDisposable
                     return shared(output.sigmoid().sub_(target), 1);
                 case Likelihood.Categorical:
                     int group = options.GroupSize;
+                    if (_architecture.Tokens is not null)
+                        return shared(TokenLikelihood.Gradient(target, output, group), 1);
                     var groups = target.view(-1, _architecture.Features / group, group);
                     // A missing symbol, all zeros, has no gradient.
                     var present = groups.sum(-1, keepdim: true);
@@ -321,7 +330,7 @@ internal sealed class VaeNetwork : IDisposable
                 trimmed.mul_(share);
             float sum = trimmed.sum().item<float>();
             // Should all the weight be on the trimmed rows, nothing is trimmed.
-            return sum > 0 ? trimmed.TimesInPlace(1 / sum) : share!;
+            return sum > 0 ? trimmed.DividedByInPlace(sum) : share!;
         }
     }
 }

@@ -48,7 +48,7 @@ internal sealed class VaeTraining
 
     /// <summary>Trains on rows in memory. Every tensor made here is gone when it returns.</summary>
     public static TrainedVae Run(VaeTrainer.Options options, int features, TrainingData training, TrainingData? validation, Action<string>? warn = null) =>
-        Run(options, features, warn, device =>
+        Run(new VaeArchitecture(features, options), warn, device =>
         {
             var scale = options.WarmStart?.Scale ?? InputScale.Fit(options.Scaling, training.Features, features);
             var rows = new MemoryRows(training, features, scale, options.Seed, device);
@@ -58,7 +58,7 @@ internal sealed class VaeTraining
 
     /// <summary>Trains on rows that are read anew in every epoch.</summary>
     public static TrainedVae Run(VaeTrainer.Options options, int features, string featureColumn, IDataView training, IDataView? validation, Action<string>? warn = null) =>
-        Run(options, features, warn, device =>
+        Run(new VaeArchitecture(features, options), warn, device =>
         {
             using var hash = options.CheckpointFolder is null ? null : new RowHash();
             bool split = validation is null && options.ValidationFraction > 0;
@@ -77,9 +77,18 @@ internal sealed class VaeTraining
             StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, survey.Scale, device);
         });
 
-    private static TrainedVae Run(VaeTrainer.Options options, int features, Action<string>? warn, Func<Device, Prepared> prepare)
+    /// <summary>Trains on tokens in memory, for an architecture that reads them.</summary>
+    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation) =>
+        Run(architecture, null, device =>
+        {
+            int positions = architecture.Tokens!.Length, seed = architecture.Options.Seed;
+            var rows = new MemoryRows(training, positions, seed, device);
+            return new(InputScale.None, rows, validation is null ? null : new MemoryRows(validation, positions, seed, device), rows, null);
+        });
+
+    private static TrainedVae Run(VaeArchitecture architecture, Action<string>? warn, Func<Device, Prepared> prepare)
     {
-        var architecture = new VaeArchitecture(features, options);
+        var options = architecture.Options;
         if (options.WarmStart is { } start && !start.Architecture.HasSameShape(architecture))
         {
             throw Check.Argument(nameof(options.WarmStart), Check.Invariant(
@@ -256,6 +265,11 @@ internal sealed class VaeTraining
     {
         if (_options.InputNoise > 0)
             rows = rows + randn(rows.shape, device: _device, generator: generator) * _options.InputNoise;
+        if (_options.InputMasking > 0 && _architecture.Tokens is { } tokens)
+        {
+            using Scalar unknown = tokens.Alphabet.UnknownToken;
+            return rows.masked_fill(rand(rows.shape, device: _device, generator: generator).IsBelow(_options.InputMasking), unknown);
+        }
         if (_options.InputMasking > 0)
             rows = rows * rand(rows.shape, device: _device, generator: generator).ge(_options.InputMasking).to(ScalarType.Float32);
         return rows;

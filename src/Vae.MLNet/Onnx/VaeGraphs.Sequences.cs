@@ -1,0 +1,70 @@
+using Vae.MLNet.Inference;
+
+namespace Vae.MLNet.Onnx;
+
+/// <summary>What models of sequences have of their own: tokens are looked up in the first layer's table, and their likelihood is gathered.</summary>
+internal static partial class VaeGraphs
+{
+    public const string Tokens = "Tokens", SampleNoise = "Noise", ExpectedLogLikelihood = "LogLikelihood", Divergence = "Divergence";
+
+    /// <summary>
+    /// The evidence lower bound of sequences: <c>Tokens</c> [N, positions] and <c>Noise</c> [S, latent] to <c>LogLikelihood</c> [N, 1], the mean of log p(x|z) over
+    /// z = μ + σ ε for the S rows ε of the noise, and <c>Divergence</c> [N, 1], the KL divergence of the posterior from the prior, both in nats.
+    /// </summary>
+    public static byte[] EvidenceFile(VaeModel model)
+    {
+        var layout = model.Architecture.Tokens!;
+        int latent = model.LatentDimension;
+        long length = layout.Length, symbols = model.Options.GroupSize;
+        var graph = new OnnxGraph("evidence");
+        string tokens = graph.Input(Tokens, OnnxType.Int64, Batch, length);
+        graph.InputOfNamedRows(SampleNoise, "S", latent);
+        var (mean, logSigma, variance) = Encode(graph, model, tokens, "mean", "sigma");
+
+        string draws = graph.Multiply(graph.Reshape("sigma", -1, 1, latent), graph.Reshape(SampleNoise, 1, -1, latent));
+        string z = graph.Reshape(graph.Add(graph.Reshape(mean, -1, 1, latent), draws), -1, latent);
+        string logits = Decode(graph, model, z, null, null).Output;
+        // Rows of one sequence stand together: [N, S, positions, symbols].
+        string shape = graph.Node("Concat", [graph.Node("Slice", [graph.Node("Shape", [tokens]), graph.Ints(0), graph.Ints(1), graph.Ints(0)]),
+            graph.Node("Slice", [graph.Node("Shape", [SampleNoise]), graph.Ints(0), graph.Ints(1), graph.Ints(0)]), graph.Ints(length), graph.Ints(1)], null, ("axis", 0L));
+        var (index, present) = Symbols(graph, tokens, symbols);
+        string picks = graph.Reshape(graph.Node("Expand", [graph.Reshape(index, -1, 1, length, 1), shape]), -1, length, 1);
+        string logs = graph.Node("LogSoftmax", [graph.Reshape(logits, -1, length, symbols)], null, ("axis", -1L));
+        string picked = graph.Node("Reshape", [graph.Node("GatherElements", [logs, picks], null, ("axis", 2L)), shape]);
+        string terms = graph.Multiply(graph.Node("Squeeze", [picked, graph.Ints(3)]), graph.Reshape(present, -1, 1, length));
+        graph.Node("ReduceMean", [graph.Sum(terms, 2, keep: false)], ExpectedLogLikelihood, ("axes", new[] { 1L }), ("keepdims", 1L));
+
+        string inner = graph.Subtract(graph.Add(graph.Square(mean), variance), graph.Add(graph.Multiply(logSigma, graph.Scalar(2)), graph.Scalar(1)));
+        graph.Node("Mul", [graph.Sum(inner, 1), graph.Scalar(0.5f)], Divergence);
+        graph.Output(ExpectedLogLikelihood, OnnxType.Float, Batch, 1);
+        graph.Output(Divergence, OnnxType.Float, Batch, 1);
+        return graph.ToBytes();
+    }
+
+    /// <summary>A layer over tokens: the sum of one row of its table for each position, and the bias.</summary>
+    private static string GatheredSum(OnnxGraph graph, VaeModel model, string tokens, string layer)
+    {
+        var layout = model.Architecture.Tokens!;
+        long[] starts = [.. Enumerable.Range(0, layout.Length).Select(c => (long)c * layout.Alphabet.TokenCount)];
+        string indexes = graph.Add(tokens, graph.Constant("tokens.starts", starts, 1, layout.Length));
+        string rows = graph.Node("Gather", [Weight(graph, model, layer + ".weight"), indexes], null, ("axis", 0L));
+        return graph.Add(graph.Sum(rows, 1, keep: false), Weight(graph, model, layer + ".bias"));
+    }
+
+    /// <summary>log p(x|z) of tokens [N, positions] under logits [N, positions · symbols], as [N, 1].</summary>
+    private static string LogLikelihood(OnnxGraph graph, VaeModel model, SequenceLayout layout, string tokens, string logits)
+    {
+        long length = layout.Length, symbols = model.Options.GroupSize;
+        var (index, present) = Symbols(graph, tokens, symbols);
+        string logs = graph.Node("LogSoftmax", [graph.Reshape(logits, -1, length, symbols)], null, ("axis", -1L));
+        string picked = graph.Node("GatherElements", [logs, graph.Reshape(index, -1, length, 1)], null, ("axis", 2L));
+        return graph.Sum(graph.Multiply(graph.Reshape(picked, -1, length), present), 1);
+    }
+
+    /// <summary>Tokens as symbols, those that are none as any, with 1 where a token is a symbol and 0 where it is none.</summary>
+    private static (string Index, string Present) Symbols(OnnxGraph graph, string tokens, long symbols)
+    {
+        string present = graph.Node("Cast", [graph.Node("Less", [tokens, graph.Ints(symbols)])], null, ("to", (long)OnnxType.Float));
+        return (graph.Node("Min", [tokens, graph.Ints(symbols - 1)]), present);
+    }
+}

@@ -1,0 +1,105 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Vae.MLNet.Training;
+
+/// <summary>
+/// Operations of a tensor and a number for code that runs while other threads allocate. TorchSharp makes a finalisable object of the number and hands its address to
+/// native code without keeping it alive: a collection at that moment frees it under the call, which then fails with "Unknown scalar type" or computes with garbage.
+/// Here the object lives until the call is over.
+/// </summary>
+internal static class ScalarOperations
+{
+    public static Tensor Times(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.mul(scalar);
+    }
+
+    public static Tensor TimesInPlace(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.mul_(scalar);
+    }
+
+    public static Tensor Plus(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.add(scalar);
+    }
+
+    public static Tensor PlusInPlace(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.add_(scalar);
+    }
+
+    public static Tensor DividedBy(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.div(scalar);
+    }
+
+    public static Tensor DividedByInPlace(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.div_(scalar);
+    }
+
+    public static Tensor Squared(this Tensor x) => x.mul(x);
+
+    public static Tensor Between(this Tensor x, double low, double high)
+    {
+        using Scalar least = low, most = high;
+        return x.clamp(least, most);
+    }
+
+    public static Tensor AtMost(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.clamp_max(scalar);
+    }
+
+    public static Tensor AtMostInPlace(this Tensor x, long value)
+    {
+        using Scalar scalar = value;
+        return x.clamp_max_(scalar);
+    }
+
+    public static Tensor IsAtLeast(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.ge(scalar);
+    }
+
+    public static Tensor IsAtLeastInPlace(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.ge_(scalar);
+    }
+
+    public static Tensor IsAtMost(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.le(scalar);
+    }
+
+    public static Tensor IsAbove(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.gt(scalar);
+    }
+
+    public static Tensor IsBelow(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.lt(scalar);
+    }
+
+    /// <summary>Whether tokens are below a number; compared as integers.</summary>
+    public static Tensor IsBelow(this Tensor x, long value)
+    {
+        using Scalar scalar = value;
+        return x.lt(scalar);
+    }
+}
