@@ -44,7 +44,10 @@ public sealed class ReadmeTests
             .Append(ml.Vae.AlignPrincipalAxes("Features", "Centered", dimensions: 2))
             .Append(ml.Vae.VariationalAutoencoder("Latent", "Features", new VaeTrainer.Options
             {
-                LatentDimension = 2, HiddenLayers = [256, 256, 256], Beta = 0.01f, Epochs = epochs,
+                LatentDimension = 2,
+                HiddenLayers = [256, 256, 256],
+                Beta = 0.01f,
+                Epochs = epochs,
             }));
 
         var model = pipeline.Fit(frames);                                               // TorchSharp, once

@@ -154,7 +154,13 @@ public sealed class VaeEvaluatorTests
         var folds = context.Data.CrossValidationSplit(data, numberOfFolds: 2);
         var candidates = new[] { 1, 3 }.Select(latent => Options with
         {
-            LatentDimension = latent, HiddenLayers = [32], Epochs = 40, Beta = 1, Likelihood = Likelihood.Gaussian, NoiseStandardDeviation = 0.3f, Threads = 0,
+            LatentDimension = latent,
+            HiddenLayers = [32],
+            Epochs = 40,
+            Beta = 1,
+            Likelihood = Likelihood.Gaussian,
+            NoiseStandardDeviation = 0.3f,
+            Threads = 0,
         });
         var best = candidates.MaxBy(options => folds.Average(fold =>
         {

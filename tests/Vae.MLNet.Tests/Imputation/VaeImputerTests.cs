@@ -13,7 +13,14 @@ public sealed class VaeImputerTests
 
     private static readonly VaeTrainer.Options Training = new()
     {
-        LatentDimension = 3, HiddenLayers = [32], Likelihood = Likelihood.Gaussian, Beta = 0.1f, Scaling = InputScaling.Standardize, InputMasking = 0.25f, LearningRate = 3e-3f, Epochs = 30,
+        LatentDimension = 3,
+        HiddenLayers = [32],
+        Likelihood = Likelihood.Gaussian,
+        Beta = 0.1f,
+        Scaling = InputScaling.Standardize,
+        InputMasking = 0.25f,
+        LearningRate = 3e-3f,
+        Epochs = 30,
     };
 
     [TestMethod]

@@ -19,8 +19,17 @@ public sealed class VaeTrainerMemoryTests
         var data = Workout.Load(context, rows);
         var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, new()
         {
-            HiddenLayers = [16, 16], Epochs = 3, BatchSize = 64, Threads = threads, Likelihood = likelihood, ValidationFraction = 0.2f, TrimmedFraction = 0.1f,
-            GradientClip = 1, Dropout = 0.1f, WeightDecay = 0.01f, EarlyStopping = new(),
+            HiddenLayers = [16, 16],
+            Epochs = 3,
+            BatchSize = 64,
+            Threads = threads,
+            Likelihood = likelihood,
+            ValidationFraction = 0.2f,
+            TrimmedFraction = 0.1f,
+            GradientClip = 1,
+            Dropout = 0.1f,
+            WeightDecay = 0.01f,
+            EarlyStopping = new(),
         });
         trainer.Fit(data).Dispose();
         long before = torch.Tensor.TotalCount;
