@@ -50,6 +50,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
         // What goes to production.
         context.Model.Save(canonical.Chain, frames.Schema, Path("polymer.zip"));
+        context.Vae.ExportPipeline(canonical.Chain, frames.Schema, Path("pipeline.onnx"));
         canonical.Vae.ExportDecoder(Path("decoder.onnx"), withGradient: true);
         canonical.Vae.ExportEncoder(Path("encoder.onnx"));
         design.Vae.ExportDecoder(Path("design-decoder.onnx"), withGradient: true);

@@ -60,7 +60,7 @@ internal static class Pictures
         using var plot = New(title, "", "");
         float[][] all = [.. rows.SelectMany(row => row.Shapes.Select(item => item.Shape))];
         double Extent(int axis) => all.Max(shape => Enumerable.Range(0, shape.Length / 2).Max(k => shape[2 * k + axis]) - Enumerable.Range(0, shape.Length / 2).Min(k => shape[2 * k + axis]));
-        double step = Extent(0) * 1.08, rowHeight = Extent(1) + 2.4;
+        double step = Extent(0) * 1.08, rowHeight = Extent(1) + 3.4;
         for (int row = 0; row < rows.Count; row++)
         {
             double y = -row * rowHeight;

@@ -1,8 +1,10 @@
 using Vae.MLNet.Benchmarks;
+using Vae.MLNet.Benchmarks.Anomaly;
 
 // Each benchmark is a ratio against a named baseline, both measured in turn in one process.
 var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run)>(StringComparer.Ordinal)
 {
+    ["anomaly"] = ("ROC AUC on labelled tables, against RandomizedPca, PCA, isolation forest and ablations", AnomalyBenchmark.Run),
     ["inference"] = ("decoding one latent and many with Vae.MLNet.Inference, against raw OnnxRuntime", InferenceBenchmark.Run),
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
     ["export"] = ("size, load time and error of exported files in single and half precision", ExportBenchmark.Run),

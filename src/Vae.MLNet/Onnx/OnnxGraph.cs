@@ -50,6 +50,9 @@ internal sealed class OnnxGraph
     /// <summary>A graph for a branch of an If node; it may use every value of the outer graph.</summary>
     public OnnxGraph Branch(string name) => new(name, this);
 
+    /// <summary>Put before the names of a network's parameters, so that one graph can hold several networks.</summary>
+    public string Prefix { get; set; } = "";
+
     /// <summary>Whether the graph has a value of that name.</summary>
     public bool Has(string name) => _names.Contains(name);
 

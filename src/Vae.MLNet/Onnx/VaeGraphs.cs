@@ -84,13 +84,31 @@ internal static class VaeGraphs
             Score(graph, model, scaled, posterior, decoded.Output, wanted.Score);
     }
 
+    /// <summary>The decoder's mean for the posterior mean of scaled rows, in scaled units: one pass through the autoencoder. May be added several times.</summary>
+    public static string Reconstruct(OnnxGraph graph, VaeModel model, string scaled) =>
+        MeanInScaledUnits(graph, model, Decode(graph, model, graph.Columns(Statistics(graph, model, scaled), 0, model.LatentDimension), null, null).Output);
+
+    /// <summary>The decoder's mean at the centre of the prior, z = 0, in scaled units: [1, features].</summary>
+    public static string ReconstructCenter(OnnxGraph graph, VaeModel model)
+    {
+        string zero = graph.Constant(graph.Prefix + "prior.mean", new float[model.LatentDimension], 1, model.LatentDimension);
+        return MeanInScaledUnits(graph, model, Decode(graph, model, zero, null, null).Output);
+    }
+
+    /// <summary>Rows in scaled units taken back to units of the data; the same name where there is no scaling.</summary>
+    public static string Unscaled(OnnxGraph graph, VaeModel model, string scaled) =>
+        model.Scale.Kind == InputScaling.None ? scaled : Unscaled(graph, model, scaled, null);
+
+    private static string MeanInScaledUnits(OnnxGraph graph, VaeModel model, string output) => HasLogits(model) ? Mean(graph, model, output, null) : output;
+
     private static string Weight(OnnxGraph graph, VaeModel model, string name) =>
-        graph.Has(name) ? name : graph.Constant(name, model.Parameter(name), model.Architecture[name].Shape);
+        graph.Has(graph.Prefix + name) ? graph.Prefix + name : graph.Constant(graph.Prefix + name, model.Parameter(name), model.Architecture[name].Shape);
 
     private static string Linear(OnnxGraph graph, VaeModel model, string x, string layer) =>
         graph.Linear(x, Weight(graph, model, layer + ".weight"), Weight(graph, model, layer + ".bias"));
 
-    private static string Scaled(OnnxGraph graph, VaeModel model, string x)
+    /// <summary>Rows as the network sees them; the same name where there is no scaling.</summary>
+    public static string Scaled(OnnxGraph graph, VaeModel model, string x)
     {
         var scale = model.Scale;
         if (scale.Kind == InputScaling.None)
@@ -102,12 +120,18 @@ internal static class VaeGraphs
     private static string ScaleConstant(OnnxGraph graph, string name, float[] values) =>
         graph.Has(name) ? name : graph.Constant(name, values, values.Length);
 
+    /// <summary>The encoder's output, [N, 2 latent]: posterior means and what the posterior deviations come from.</summary>
+    private static string Statistics(OnnxGraph graph, VaeModel model, string x)
+    {
+        for (int i = 0; i < model.Architecture.EncoderLayers; i++)
+            x = Activate(graph, model.Options.Activation, Linear(graph, model, x, Check.Invariant($"encoder.{i}")));
+        return Linear(graph, model, x, "posterior");
+    }
+
     private static (string Mean, string LogSigma, string Variance) Encode(OnnxGraph graph, VaeModel model, string x, string mean, string? sigma)
     {
         var options = model.Options;
-        for (int i = 0; i < model.Architecture.EncoderLayers; i++)
-            x = Activate(graph, options.Activation, Linear(graph, model, x, Check.Invariant($"encoder.{i}")));
-        string statistics = Linear(graph, model, x, "posterior");
+        string statistics = Statistics(graph, model, x);
         int latent = model.LatentDimension;
         graph.Node("Slice", [statistics, graph.Ints(0), graph.Ints(latent), graph.Ints(1)], mean);
         string raw = graph.Columns(statistics, latent, 2 * latent);
@@ -143,7 +167,7 @@ internal static class VaeGraphs
     }
 
     /// <summary>The mean of p(x|z) in units of the data, from the network's output.</summary>
-    private static string Mean(OnnxGraph graph, VaeModel model, string output, string name)
+    private static string Mean(OnnxGraph graph, VaeModel model, string output, string? name)
     {
         switch (model.Options.Likelihood)
         {
@@ -154,11 +178,16 @@ internal static class VaeGraphs
                 string groups = graph.Reshape(output, -1, model.FeatureCount / group, group);
                 return graph.Node("Reshape", [graph.Node("Softmax", [groups], null, ("axis", -1L)), graph.Ints(-1, model.FeatureCount)], name);
             default:
-                if (model.Scale.Kind == InputScaling.RobustAsinh)
-                    output = graph.Node("Sinh", [output]);
-                string inverse = graph.Constant(VaeMetadata.Factor + ".inverse", [.. model.Scale.Factor.Select(factor => 1 / factor)], model.FeatureCount);
-                return graph.Node("Add", [graph.Multiply(output, inverse), ScaleConstant(graph, VaeMetadata.Offset, model.Scale.Offset)], name);
+                return Unscaled(graph, model, output, name);
         }
+    }
+
+    private static string Unscaled(OnnxGraph graph, VaeModel model, string scaled, string? name)
+    {
+        if (model.Scale.Kind == InputScaling.RobustAsinh)
+            scaled = graph.Node("Sinh", [scaled]);
+        string inverse = ScaleConstant(graph, VaeMetadata.Factor + ".inverse", [.. model.Scale.Factor.Select(factor => 1 / factor)]);
+        return graph.Node("Add", [graph.Multiply(scaled, inverse), ScaleConstant(graph, VaeMetadata.Offset, model.Scale.Offset)], name);
     }
 
     private static void Score(OnnxGraph graph, VaeModel model, string x, (string Mean, string LogSigma, string Variance) posterior, string output, string name)

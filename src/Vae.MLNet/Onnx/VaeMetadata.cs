@@ -11,7 +11,11 @@ internal static class VaeMetadata
         Likelihood = "vae.likelihood", GroupSize = "vae.groupSize", Noise = "vae.noise", Options = "vae.options", Training = "vae.training",
         Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
 
-    public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline";
+    public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
+        AnomalyKind = "anomaly", ImputerKind = "imputer";
+
+    /// <summary>Of an anomaly detector: score above which a row is labelled, and networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
+    public const string Threshold = "vae.threshold", Members = "vae.members", Iterations = "vae.iterations";
 
     /// <summary>Initialisers with the constants of the input scaling.</summary>
     public const string Offset = "scaling.offset", Factor = "scaling.factor";

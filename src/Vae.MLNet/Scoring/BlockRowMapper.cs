@@ -110,6 +110,15 @@ internal static class BlockGetters
     /// <summary>A getter of a produced column; <paramref name="slot"/> says which slot of the block is current, computing it where needed.</summary>
     public static ValueGetter<TValue> Produced<TValue>(OutputColumn output, BlockScorer scorer, int index, Func<int> slot)
     {
+        if (output.IsLabel)
+        {
+            ValueGetter<bool> label = (ref bool value) =>
+            {
+                int at = slot();
+                value = scorer.Output(index)[at] != 0;
+            };
+            return Cast<TValue>(label, output);
+        }
         if (output.IsScalar)
         {
             ValueGetter<float> scalar = (ref float value) =>

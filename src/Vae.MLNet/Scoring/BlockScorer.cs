@@ -23,7 +23,7 @@ internal abstract class BlockScorer : IDisposable
     }
 
     /// <summary>Reads rows of a float vector column, dense or sparse, into a block.</summary>
-    protected static Action<int> ReadInto(DataViewRow row, int columnIndex, float[] block, int size)
+    protected static Action<int> ReadInto(DataViewRow row, int columnIndex, ArraySegment<float> block, int size)
     {
         var getter = row.GetGetter<VBuffer<float>>(row.Schema[columnIndex]);
         VBuffer<float> buffer = default;

@@ -21,7 +21,7 @@ internal static class ColumnShapes
 
     private static SchemaShape.Column Of(MLContext context, OutputColumn output)
     {
-        var definition = SchemaDefinition.Create(output.IsScalar ? typeof(Scalar) : typeof(Vector));
+        var definition = SchemaDefinition.Create(output.IsLabel ? typeof(Label) : output.IsScalar ? typeof(Scalar) : typeof(Vector));
         definition[0].ColumnName = output.Name;
         definition[0].ColumnType = output.Type;
         if (output.SlotNames is { } names)
@@ -30,7 +30,9 @@ internal static class ColumnShapes
             definition[0].AddAnnotation("SlotNames", slots, new VectorDataViewType(TextDataViewType.Instance, names.Count));
         }
         var empty = new SchemaShape([]);
-        var shape = output.IsScalar
+        var shape = output.IsLabel
+            ? context.Transforms.CustomMapping<Nothing, Label>((_, _) => { }, null, null, definition).GetOutputSchema(empty)
+            : output.IsScalar
             ? context.Transforms.CustomMapping<Nothing, Scalar>((_, _) => { }, null, null, definition).GetOutputSchema(empty)
             : context.Transforms.CustomMapping<Nothing, Vector>((_, _) => { }, null, null, definition).GetOutputSchema(empty);
         return shape.Single();
@@ -56,6 +58,11 @@ internal static class ColumnShapes
     }
 
     private sealed class Nothing;
+
+    private sealed class Label
+    {
+        public bool Value { get; set; }
+    }
 
     private sealed class Vector
     {

@@ -103,7 +103,7 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     private protected ITransformer OnnxTransform(byte[] model)
     {
         using var stream = new MemoryStream(model, writable: false);
-        string[] outputs = [.. OutputColumns.Select(output => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name)];
+        string[] outputs = [.. OutputColumns.Where(output => !output.IsLabel).Select(output => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name)];
         return Context.Transforms.ApplyOnnxModel(outputs, [InputColumnName], stream).Fit(EmptyData());
     }
 

@@ -68,9 +68,8 @@ internal sealed class OnnxBlockScorer : BlockScorer
     private readonly int[] _outputSizes;
     private readonly string[] _inputNames, _outputNames;
 
-    // On the pinned heap: native code writes there, and an array that nobody disposes is collected like any other (PredictionEngine does not dispose its row).
-    private readonly float[] _input;
-    private readonly float[][] _outputs;
+    private readonly PinnedBlock _input;
+    private readonly PinnedBlock[] _outputs;
     private readonly Tensors _full;
     private Tensors? _partial;
     private int _disposed;
@@ -84,12 +83,12 @@ internal sealed class OnnxBlockScorer : BlockScorer
         _capacity = capacity;
         _inputNames = [inputName];
         _outputNames = outputNames;
-        _input = Pinned(capacity * inputSize);
-        _outputs = [.. outputSizes.Select(size => Pinned(capacity * size))];
+        _input = new PinnedBlock(capacity * inputSize);
+        _outputs = [.. outputSizes.Select(size => new PinnedBlock(capacity * size))];
         _full = new Tensors(this, capacity);
     }
 
-    public override Action<int> CreateReader(DataViewRow row) => ReadInto(row, _inputColumn, _input, _inputSize);
+    public override Action<int> CreateReader(DataViewRow row) => ReadInto(row, _inputColumn, _input.Memory, _inputSize);
 
     public override void Run(int rows)
     {
@@ -115,7 +114,7 @@ internal sealed class OnnxBlockScorer : BlockScorer
         GC.KeepAlive(this);
     }
 
-    public override ReadOnlySpan<float> Output(int column) => _outputs[column];
+    public override ReadOnlySpan<float> Output(int column) => _outputs[column].Span;
 
     public override void Dispose()
     {
@@ -125,8 +124,6 @@ internal sealed class OnnxBlockScorer : BlockScorer
         _partial?.Dispose();
         _runOptions.Dispose();
     }
-
-    private static float[] Pinned(int length) => GC.AllocateArray<float>(length, pinned: true);
 
     /// <summary>Tensors for a number of rows, over the start of the scorer's memory.</summary>
     private sealed class Tensors : IDisposable
@@ -144,8 +141,8 @@ internal sealed class OnnxBlockScorer : BlockScorer
 
         public OrtValue[] Outputs { get; }
 
-        private static OrtValue Over(float[] memory, int rows, int size) => OrtValue.CreateTensorValueWithData(
-            OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [rows, size], Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0), (long)rows * size * sizeof(float));
+        private static OrtValue Over(PinnedBlock memory, int rows, int size) => OrtValue.CreateTensorValueWithData(
+            OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [rows, size], memory.Address, (long)rows * size * sizeof(float));
 
         public void Dispose()
         {
@@ -154,4 +151,30 @@ internal sealed class OnnxBlockScorer : BlockScorer
                 output.Dispose();
         }
     }
+}
+
+/// <summary>
+/// Memory that native code reads and writes: on the pinned heap, so that a block nobody disposes is collected like any other object (PredictionEngine does not dispose
+/// its row), and aligned, so that native code adds up in the same order every time.
+/// </summary>
+internal sealed class PinnedBlock
+{
+    private const int Alignment = 64;
+
+    private readonly float[] _array;
+    private readonly int _start, _length;
+
+    public PinnedBlock(int length)
+    {
+        _array = GC.AllocateArray<float>(length + Alignment / sizeof(float), pinned: true);
+        long address = Marshal.UnsafeAddrOfPinnedArrayElement(_array, 0);
+        _start = (int)((Alignment - address % Alignment) % Alignment / sizeof(float));
+        _length = length;
+    }
+
+    public nint Address => Marshal.UnsafeAddrOfPinnedArrayElement(_array, _start);
+
+    public ArraySegment<float> Memory => new(_array, _start, _length);
+
+    public ReadOnlySpan<float> Span => _array.AsSpan(_start, _length);
 }

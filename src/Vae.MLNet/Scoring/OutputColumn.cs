@@ -6,11 +6,14 @@ namespace Vae.MLNet.Scoring;
 /// <summary>A column that a fitted transform produces: a vector of <see cref="Size"/> numbers, or a single number.</summary>
 internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false, IReadOnlyList<string>? SlotNames = null)
 {
+    /// <summary>A scalar column that is a bool: true where the scorer gives a number other than zero. It has no tensor of its own in a saved model.</summary>
+    public bool IsLabel { get; init; }
+
     /// <summary>
     /// Vector&lt;Single, 1, Size&gt; for vectors: what ML.NET's OnnxTransformer declares for an [N, Size] tensor, so that the type is the same
     /// before saving and after loading.
     /// </summary>
-    public DataViewType Type => IsScalar ? NumberDataViewType.Single : new VectorDataViewType(NumberDataViewType.Single, 1, Size);
+    public DataViewType Type => IsLabel ? BooleanDataViewType.Instance : IsScalar ? NumberDataViewType.Single : new VectorDataViewType(NumberDataViewType.Single, 1, Size);
 
     public DataViewSchema.Annotations Annotations
     {

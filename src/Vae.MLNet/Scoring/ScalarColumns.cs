@@ -81,7 +81,8 @@ internal static class ScalarColumns
     private static ITransformer Copy(MLContext context, string output, string input) =>
         context.Transforms.CopyColumns(output, input).Fit(Empty(context, input));
 
-    private static ITransformer Drop(MLContext context, params string[] names) =>
+    /// <summary>Drops columns.</summary>
+    public static ITransformer Drop(MLContext context, params string[] names) =>
         context.Transforms.DropColumns(names).Fit(Empty(context, names));
 
     /// <summary>Data without rows that has the given columns: fitting a transform checks that they are there.</summary>

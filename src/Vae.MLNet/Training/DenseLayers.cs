@@ -49,7 +49,7 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
             Tensor? mask = null;
             if (dropout > 0 && generator is not null)
             {
-                mask = rand(activated.shape, device: activated.device, generator: generator).ge_(dropout).div_(1 - dropout);
+                mask = rand(activated.shape, device: activated.device, generator: generator).AtLeast(dropout).to(ScalarType.Float32).TimesInPlace(1 / (1 - dropout));
                 next = activated * mask;
             }
             if (trace)
@@ -112,15 +112,15 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
                 return y.sign_();
             case Activation.SiLU:
                 var s = x.sigmoid();
-                return s * (x * (1 - s) + 1);
+                return s * (x * s.neg().PlusInPlace(1)).PlusInPlace(1);
             case Activation.Tanh:
-                return 1 - y.square();
+                return y.square().neg_().PlusInPlace(1);
             case Activation.ELU:
-                return y.clamp_max(0) + 1;
+                return (y - y.relu()).PlusInPlace(1);
             case Activation.LeakyReLU:
-                return y.gt(0).to(ScalarType.Float32).mul_(1 - VaeNetwork.LeakySlope).add_(VaeNetwork.LeakySlope);
+                return y.relu().sign_().TimesInPlace(1 - VaeNetwork.LeakySlope).PlusInPlace(VaeNetwork.LeakySlope);
             case Activation.GELU:
-                return x.mul(Math.Sqrt(0.5)).erf_().add_(1).mul_(0.5) + x * x.square().mul_(-0.5).exp_().mul_(1 / Math.Sqrt(2 * Math.PI));
+                return x.Times(Math.Sqrt(0.5)).erf_().PlusInPlace(1).TimesInPlace(0.5) + x * x.square().TimesInPlace(-0.5).exp_().TimesInPlace(1 / Math.Sqrt(2 * Math.PI));
             case Activation.Softplus:
                 return x.sigmoid();
             default:

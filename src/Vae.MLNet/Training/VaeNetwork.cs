@@ -32,7 +32,8 @@ internal sealed class VaeNetwork : IDisposable
     {
         _architecture = architecture;
         _scope = NewDisposeScope();
-        Flat = tensor(parameters.ToArray(), device: device);
+        // A tensor made from an array lies in the array, wherever the collector put it, and products round differently by alignment: libtorch's own memory is aligned.
+        Flat = tensor(parameters.ToArray(), device: device).clone();
         if (architecture.Options.Likelihood == Likelihood.Gaussian)
             _logSigma = View(Flat, architecture["noise.logSigma"]);
         int count = trainable && device.type == DeviceType.CPU ? Math.Clamp(threads, 1, Math.Max(1, architecture.Options.BatchSize / SmallestSlice)) : 1;
@@ -126,7 +127,7 @@ internal sealed class VaeNetwork : IDisposable
     }
 
     /// <summary>KL divergence from the prior for each row and dimension in nats, [N, latent]: -1/2 (1 + log σ² - μ² - σ²) (Kingma and Welling 2014, appendix B).</summary>
-    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.square() + sigma.square() - logSigma.mul(2) - 1).mul(0.5);
+    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.square() + sigma.square() - logSigma.Times(2)).Plus(-1).Times(0.5);
 
     /// <summary>Reconstruction term of each row, [N].</summary>
     public Tensor Reconstruction(Tensor target, Tensor output)
@@ -137,7 +138,7 @@ internal sealed class VaeNetwork : IDisposable
             case Likelihood.MeanSquaredError:
                 return (target - output).square().mean([1]);
             case Likelihood.Gaussian:
-                return (((target - output) / _logSigma!.exp()).square().mul(0.5) + _logSigma).sum([1]) + _architecture.Features * 0.5 * LogTwoPi;
+                return (((target - output) / _logSigma!.exp()).square().Times(0.5) + _logSigma).sum([1]).Plus(_architecture.Features * 0.5 * LogTwoPi);
             case Likelihood.Bernoulli:
                 return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum([1]);
             case Likelihood.Categorical:
@@ -172,10 +173,10 @@ internal sealed class VaeNetwork : IDisposable
         var raw = statistics.narrow(1, latent, latent);
         if (_architecture.Options.Posterior == PosteriorParameterization.Softplus)
         {
-            var sigma = F.softplus(raw).add(SigmaFloor);
+            var sigma = F.softplus(raw).Plus(SigmaFloor);
             return (mean, sigma, sigma.log());
         }
-        var logSigma = raw.clamp(LogVarianceMinimum, LogVarianceMaximum).mul(0.5);
+        var logSigma = raw.ClampTo(LogVarianceMinimum, LogVarianceMaximum).Times(0.5);
         return (mean, logSigma.exp(), logSigma);
     }
 
@@ -185,7 +186,7 @@ internal sealed class VaeNetwork : IDisposable
 
     private static double[] PerDimension(Tensor kl, Tensor? share, double count)
     {
-        var sums = share is null ? kl.sum([0]) / count : (kl * share.unsqueeze(1)).sum([0]);
+        var sums = share is null ? kl.sum([0]).Times(1 / count) : (kl * share.unsqueeze(1)).sum([0]);
         return [.. sums.cpu().data<float>().ToArray().Select(value => (double)value)];
     }
 
@@ -244,14 +245,14 @@ internal sealed class VaeNetwork : IDisposable
             var reconstruction = network.Reconstruction(target, output);
             var kl = Kl(mean, sigma, logSigma);
 
-            var share = weights is null ? null : weights / total;
+            var share = weights?.Times(1 / total);
             if (options.TrimmedFraction > 0)
                 share = Trimmed(reconstruction, kl, beta, share);
             var terms = new BatchTerms(Mean(reconstruction, share, total), PerDimension(kl, share, total), beta, options);
 
             // The share of each row in the mean, as a column or a number.
             var column = share?.unsqueeze(1);
-            Tensor Shared(Tensor gradient, double factor = 1) => column is null ? gradient.mul_(factor / total) : gradient.mul_(column).mul_(factor);
+            Tensor Shared(Tensor gradient, double factor = 1) => column is null ? gradient.TimesInPlace(factor / total) : gradient.mul_(column).TimesInPlace(factor);
 
             var latentGradient = Decoder.Backward(OutputGradient(target, output, Shared), inputGradient: true)!;
 
@@ -272,7 +273,7 @@ internal sealed class VaeNetwork : IDisposable
             if (options.Posterior == PosteriorParameterization.Softplus)
                 sigmaGradient.mul_(raw.sigmoid());
             else
-                sigmaGradient.mul_(sigma).mul_(0.5).mul_(raw.ge(LogVarianceMinimum).logical_and_(raw.le(LogVarianceMaximum)));
+                sigmaGradient.mul_(sigma).TimesInPlace(0.5).mul_(raw.AtLeast(LogVarianceMinimum).logical_and_(raw.AtMost(LogVarianceMaximum)));
             Encoder.Backward(cat([meanGradient, sigmaGradient], 1), inputGradient: false);
             return terms;
         }
@@ -290,7 +291,7 @@ internal sealed class VaeNetwork : IDisposable
                     var residual = (output - target).div_(sigma);
                     if (_logSigmaGradient is not null)
                     {
-                        var perRow = shared(1 - residual.square(), 1);
+                        var perRow = shared(residual.square().neg_().PlusInPlace(1), 1);
                         _logSigmaGradient.copy_(_logSigmaGradient.NumberOfElements == 1 ? perRow.sum().unsqueeze(0) : perRow.sum([0]));
                     }
                     return shared(residual.div_(sigma), 1);
@@ -313,14 +314,14 @@ internal sealed class VaeNetwork : IDisposable
             var options = _architecture.Options;
             int count = (int)reconstruction.shape[0];
             int kept = Math.Max(1, count - (int)(count * options.TrimmedFraction));
-            var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])) * beta;
+            var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])).Times(beta);
             var (_, indexes) = row.topk(kept, largest: false, sorted: false);
             var trimmed = zeros(count, device: row.device).index_fill_(0, indexes, 1);
             if (share is not null)
                 trimmed.mul_(share);
             float sum = trimmed.sum().item<float>();
             // Should all the weight be on the trimmed rows, nothing is trimmed.
-            return sum > 0 ? trimmed.div_(sum) : share!;
+            return sum > 0 ? trimmed.TimesInPlace(1 / sum) : share!;
         }
     }
 }

@@ -36,6 +36,6 @@ internal static class OnnxTestModels
         Small with { Likelihood = Likelihood.Gaussian, GaussianNoise = GaussianNoise.LearnedShared, HiddenLayers = [], DecoderHiddenLayers = null, Activation = Activation.Tanh },
         Small with { Likelihood = Likelihood.Bernoulli, Activation = Activation.ELU },
         Small with { Likelihood = Likelihood.Categorical, GroupSize = 4, Activation = Activation.LeakyReLU, BetaSchedule = BetaSchedule.Cyclical(2) },
-        Small with { Activation = Activation.Softplus, Seed = 42, InputMasking = 0.25f },
+        Small with { Activation = Activation.Softplus, Seed = 42, InputMasking = 0.25f, Streaming = new() { ShufflePoolRows = 5000 } },
     ];
 }

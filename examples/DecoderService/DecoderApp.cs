@@ -1,0 +1,92 @@
+using DecoderService.Models;
+using DecoderService.Requests;
+using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.AspNetCore.StaticFiles;
+
+namespace DecoderService;
+
+/// <summary>Puts the service together.</summary>
+internal static class DecoderApp
+{
+    private const string ContentPolicy =
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+    /// <summary>Reads the options, loads the model, and gives the service, ready to run.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="change">Changes options that the command line does not have.</param>
+    /// <exception cref="ArgumentException">An option is missing or wrong.</exception>
+    /// <exception cref="InvalidDataException">The model is broken.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public static WebApplication Create(string[] args, Func<ServiceOptions, ServiceOptions>? change = null)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ContentRootPath = AppContext.BaseDirectory,
+            ApplicationName = typeof(DecoderApp).Assembly.GetName().Name,
+        });
+        var options = ServiceOptions.From(builder.Configuration);
+        options = change?.Invoke(options) ?? options;
+        if (builder.Configuration["urls"] is not { Length: > 0 })
+            builder.WebHost.UseUrls("http://localhost:5080");
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.MaximumBody;
+        });
+        builder.Logging.ClearProviders().AddJsonConsole().AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+
+        var services = builder.Services;
+        services.AddSingleton(options).AddSingleton<ServiceMetrics>().AddSingleton<ModelStore>().AddHostedService<ModelWatcher>();
+        services.AddProblemDetails().AddExceptionHandler<BadRequestHandler>().AddOpenApi();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ServiceJson.Default);
+            json.SerializerOptions.UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow;
+            json.SerializerOptions.NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict;
+        });
+        // What cannot be read becomes an exception, which BadRequestHandler words; the default answers with an empty body.
+        services.Configure<RouteHandlerOptions>(route => route.ThrowOnBadRequest = true);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        services.AddRateLimiter(limiter =>
+        {
+            // An optimisation keeps a core busy for long; more of them than cores would starve the others.
+            limiter.AddConcurrencyLimiter(Endpoints.OptimizePolicy, limit => (limit.PermitLimit, limit.QueueLimit) = (Environment.ProcessorCount, 64));
+            limiter.OnRejected = async (context, _) =>
+            {
+                context.HttpContext.Response.Headers.RetryAfter = "1";
+                await TypedResults.Problem("Too many optimisations are waiting.", statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context.HttpContext);
+            };
+        });
+
+        var app = builder.Build();
+        try
+        {
+            // A model that cannot be loaded ends the program at once.
+            app.Services.GetRequiredService<ModelStore>();
+        }
+        catch
+        {
+            ((IDisposable)app).Dispose();
+            throw;
+        }
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.Use((context, next) =>
+        {
+            context.Response.Headers.ContentSecurityPolicy = ContentPolicy;
+            context.Response.Headers.XContentTypeOptions = "nosniff";
+            return next(context);
+        });
+        app.UseDefaultFiles();
+        var types = new FileExtensionContentTypeProvider();
+        types.Mappings[".mjs"] = "text/javascript";
+        types.Mappings[".wasm"] = "application/wasm";
+        app.UseStaticFiles(new StaticFileOptions { ContentTypeProvider = types, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
+        app.UseRouting();
+        app.UseRateLimiter();
+        app.MapOpenApi("/openapi/{documentName}.json");
+        Endpoints.Map(app);
+        return app;
+    }
+}

@@ -1,0 +1,38 @@
+namespace DecoderService;
+
+internal static class EntryPoint
+{
+    private const string Usage = """
+        Serves a variational autoencoder that Vae.MLNet exported, with a latent explorer at /.
+
+          --model FILE             decoder.onnx (needed)
+          --encoder FILE           encoder.onnx; default: the one beside the model, if there is one
+          --data FILE              latents.json for the explorer's map; default: the one beside the model, if there is one
+          --urls URL               default http://localhost:5080
+          --max-rows N             most rows in a request, default 4096
+          --max-steps N            most steps of an optimisation, default 2000
+          --poll-milliseconds N    how often the model's files are looked at, default 500
+        """;
+
+    public static async Task<int> Main(string[] args)
+    {
+        if (args.Any(argument => argument is "--help" or "-h"))
+        {
+            Console.WriteLine(Usage);
+            return 0;
+        }
+        WebApplication app;
+        try
+        {
+            app = DecoderApp.Create(args);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
+        await using (app)
+            await app.RunAsync();
+        return 0;
+    }
+}

@@ -1,0 +1,140 @@
+using System.Security.Cryptography;
+using Vae.MLNet.Inference;
+
+namespace DecoderService.Models;
+
+/// <summary>One version of the model: decoder, encoder and their batches. It lives until it has been replaced and the last request on it has ended.</summary>
+internal sealed class LoadedModel
+{
+    // The store's own use counts as one.
+    private int _users = 1;
+
+    private LoadedModel(byte[] bytes, VaeDecoder decoder, VaeEncoder? encoder, string version, ServiceOptions options, ServiceMetrics metrics)
+    {
+        DecoderBytes = bytes;
+        Decoder = decoder;
+        Encoder = encoder;
+        Version = version;
+        int latent = decoder.LatentDimension, features = decoder.FeatureCount;
+        Decode = new RowBatcher(latent, features, options, (inputs, outputs) => decoder.Decode(inputs, outputs), rows => metrics.Batch("decode", rows));
+        if (encoder is not null)
+            Encode = new RowBatcher(features, 2 * latent, options, (inputs, outputs) => Posteriors(encoder, inputs, outputs), rows => metrics.Batch("encode", rows));
+    }
+
+    public VaeDecoder Decoder { get; }
+
+    public VaeEncoder? Encoder { get; }
+
+    /// <summary>The decoder's file, as it was loaded; the browser gets the same version as the service runs.</summary>
+    public byte[] DecoderBytes { get; }
+
+    /// <summary>The first half of the SHA-256 of the files, in hexadecimal digits.</summary>
+    public string Version { get; }
+
+    public DateTimeOffset LoadedAt { get; } = DateTimeOffset.UtcNow;
+
+    public RowBatcher Decode { get; }
+
+    /// <summary>Gives for each row the posterior's mean and then its standard deviation.</summary>
+    public RowBatcher? Encode { get; }
+
+    /// <summary>Ends when everything has been freed.</summary>
+    public Task Ended => _ended.Task;
+
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Loads and checks the files.</summary>
+    /// <exception cref="InvalidDataException">A file is broken, or encoder and decoder do not belong together.</exception>
+    /// <exception cref="IOException">A file is not there or cannot be read.</exception>
+    public static LoadedModel Load(ServiceOptions options, ServiceMetrics metrics)
+    {
+        byte[] decoderBytes = File.ReadAllBytes(options.Model);
+        byte[]? encoderBytes = options.Encoder is null ? null : File.ReadAllBytes(options.Encoder);
+        var decoder = Named(options.Model, () => VaeDecoder.Load(decoderBytes));
+        VaeEncoder? encoder = null;
+        try
+        {
+            if (encoderBytes is not null)
+            {
+                encoder = Named(options.Encoder!, () => VaeEncoder.Load(encoderBytes));
+                if (encoder.LatentDimension != decoder.LatentDimension || encoder.FeatureCount != decoder.FeatureCount)
+                {
+                    throw new InvalidDataException(
+                        $"'{options.Encoder}': the encoder takes {encoder.FeatureCount} features to {encoder.LatentDimension} latents, the decoder goes from {decoder.LatentDimension} to {decoder.FeatureCount}.");
+                }
+            }
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(decoderBytes);
+            hash.AppendData(encoderBytes ?? []);
+            string version = Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+            return new(decoderBytes, decoder, encoder, version, options, metrics);
+        }
+        catch
+        {
+            encoder?.Dispose();
+            decoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes part in the use of the model; false once it has been replaced and left by all.</summary>
+    public bool TryEnter()
+    {
+        for (int users = Volatile.Read(ref _users); users > 0;)
+        {
+            int found = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (found == users)
+                return true;
+            users = found;
+        }
+        return false;
+    }
+
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+            _ = FreeAsync();
+    }
+
+    private async Task FreeAsync()
+    {
+        try
+        {
+            await Decode.CompleteAsync();
+            if (Encode is not null)
+                await Encode.CompleteAsync();
+            Decoder.Dispose();
+            Encoder?.Dispose();
+            _ended.SetResult();
+        }
+        catch (Exception e)
+        {
+            _ended.SetException(e);
+        }
+    }
+
+    private static void Posteriors(VaeEncoder encoder, ReadOnlySpan<float> features, Span<float> outputs)
+    {
+        int latent = encoder.LatentDimension, rows = outputs.Length / (2 * latent);
+        float[] means = new float[rows * latent], deviations = new float[rows * latent];
+        encoder.Encode(features, means, deviations);
+        for (int row = 0; row < rows; row++)
+        {
+            means.AsSpan(row * latent, latent).CopyTo(outputs[(2 * row * latent)..]);
+            deviations.AsSpan(row * latent, latent).CopyTo(outputs[((2 * row + 1) * latent)..]);
+        }
+    }
+
+    /// <summary>A model from memory has no name; the error gets the file's.</summary>
+    private static T Named<T>(string file, Func<T> load)
+    {
+        try
+        {
+            return load();
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"'{file}': {e.Message}", e);
+        }
+    }
+}

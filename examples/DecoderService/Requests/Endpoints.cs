@@ -1,0 +1,214 @@
+using DecoderService.Models;
+using Vae.MLNet.Inference;
+
+namespace DecoderService.Requests;
+
+internal static class Endpoints
+{
+    public const string OptimizePolicy = "optimize";
+
+    public static void Map(WebApplication app)
+    {
+        app.MapPost("/decode", DecodeAsync).WithSummary("Decodes latents, one a row, to the mean of p(x|z) in units of the data.")
+            .Produces<DecodeResponse>().ProducesValidationProblem().ProducesProblem(503);
+        app.MapPost("/encode", EncodeAsync).WithSummary("Encodes rows of data to the posterior's mean and standard deviation.")
+            .Produces<EncodeResponse>().ProducesValidationProblem().ProducesProblem(404).ProducesProblem(503);
+        app.MapPost("/interpolate", Interpolate).WithSummary("Decodes points on the way from one latent to another (mode: linear or spherical).")
+            .Produces<PathResponse>().ProducesValidationProblem();
+        app.MapPost("/optimize", Optimize).WithSummary("Gradient descent in latent space on a function of the decoded chain; gives the whole path.")
+            .RequireRateLimiting(OptimizePolicy).Produces<OptimizeResponse>().ProducesValidationProblem().ProducesProblem(422).ProducesProblem(503);
+        app.MapGet("/sample", Sample).WithSummary("Draws from the prior and decodes; the same seed gives the same samples.")
+            .Produces<PathResponse>().ProducesValidationProblem();
+        app.MapGet("/model", Model).WithSummary("What the model says of itself, and the service's limits.").Produces<ModelResponse>();
+        app.MapGet("/model/decoder.onnx", DecoderFile).WithSummary("The decoder's ONNX file, for OnnxRuntime in the browser.");
+        app.MapGet("/data/latents.json", Data).WithSummary("Latents of the data for the explorer's map.").ProducesProblem(404);
+        app.MapGet("/healthz", Health).WithSummary("200 while the service takes requests.").Produces<HealthResponse>();
+    }
+
+    private static async Task<IResult> DecodeAsync(DecodeRequest request, ModelStore store, ServiceOptions options, HttpContext context, ServiceMetrics metrics)
+    {
+        using var lease = store.Rent();
+        var model = lease.Model;
+        var errors = new FieldErrors();
+        if (errors.Rows(request.Latents, model.Decoder.LatentDimension, options.MaximumRows, options.MaximumLatent, "latents") is not { } latents)
+            return errors.Result();
+        if (model.Decode.TryRun(latents, context.RequestAborted) is not { } run)
+            return Busy(context, metrics);
+        return errors.Split(await run, model.Decoder.FeatureCount, "latents") is { } outputs
+            ? TypedResults.Ok(new DecodeResponse(model.Version, outputs))
+            : errors.Result();
+    }
+
+    private static async Task<IResult> EncodeAsync(EncodeRequest request, ModelStore store, ServiceOptions options, HttpContext context, ServiceMetrics metrics)
+    {
+        using var lease = store.Rent();
+        var model = lease.Model;
+        if (model.Encode is null)
+            return TypedResults.Problem("The service was started without an encoder (--encoder).", statusCode: StatusCodes.Status404NotFound);
+        var errors = new FieldErrors();
+        if (errors.Rows(request.Features, model.Decoder.FeatureCount, options.MaximumRows, float.MaxValue, "features") is not { } features)
+            return errors.Result();
+        if (model.Encode.TryRun(features, context.RequestAborted) is not { } run)
+            return Busy(context, metrics);
+        int latent = model.Decoder.LatentDimension;
+        return errors.Split(await run, 2 * latent, "features") is { } rows
+            ? TypedResults.Ok(new EncodeResponse(model.Version, [.. rows.Select(row => row[..latent])], [.. rows.Select(row => row[latent..])]))
+            : errors.Result();
+    }
+
+    private static IResult Interpolate(InterpolateRequest request, ModelStore store, ServiceOptions options)
+    {
+        using var lease = store.Rent();
+        var decoder = lease.Model.Decoder;
+        var errors = new FieldErrors();
+        errors.Row(request.From, decoder.LatentDimension, options.MaximumLatent, "from");
+        errors.Row(request.To, decoder.LatentDimension, options.MaximumLatent, "to");
+        errors.Range(request.Steps, 2, options.MaximumRows, "steps");
+        var mode = errors.OneOf<InterpolationMode>(request.Mode, "mode");
+        if (errors.Any)
+            return errors.Result();
+        DecodedLatents path;
+        try
+        {
+            path = decoder.Interpolate(request.From, request.To, request.Steps, mode);
+        }
+        catch (ArgumentException e) when (e.ParamName is "to")
+        {
+            return FieldErrors.Result("to", e.Message);
+        }
+        return errors.Split(path.Outputs.Span, path.FeatureCount, "steps") is { } outputs
+            ? TypedResults.Ok(new PathResponse(lease.Model.Version, path.LatentArrays(), outputs))
+            : errors.Result();
+    }
+
+    private static IResult Optimize(OptimizeRequest request, ModelStore store, ServiceOptions options, HttpContext context)
+    {
+        using var lease = store.Rent();
+        var decoder = lease.Model.Decoder;
+        if (!decoder.SupportsGradient)
+            return TypedResults.Problem("The decoder was exported without its gradient.", statusCode: StatusCodes.Status422UnprocessableEntity);
+        var errors = new FieldErrors();
+        errors.Row(request.Start, decoder.LatentDimension, options.MaximumLatent, "start");
+        errors.Range(request.Steps, 0, options.MaximumSteps, "steps");
+        errors.Range(request.LearningRate, 1e-6f, 10, "learningRate");
+        errors.Range(request.PriorWeight, 0, 1e6f, "priorWeight");
+        var optimizer = errors.OneOf<LatentOptimizer>(request.Optimizer, "optimizer");
+        var objective = Objective(request.Objective, decoder.FeatureCount, errors);
+        if (errors.Any || objective is null)
+            return errors.Result();
+        LatentOptimization found;
+        try
+        {
+            found = decoder.Optimize(objective, request.Start, new()
+            {
+                Steps = request.Steps,
+                LearningRate = request.LearningRate,
+                PriorWeight = request.PriorWeight,
+                Optimizer = optimizer,
+            }, context.RequestAborted);
+        }
+        catch (InvalidOperationException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity, title: "The optimisation diverged.");
+        }
+        return errors.Split(found.Path.Outputs.Span, decoder.FeatureCount, "start") is { } outputs
+            ? TypedResults.Ok(new OptimizeResponse(
+                lease.Model.Version, found.Path.LatentArrays(), outputs, [.. found.Values], [.. found.Objectives], found.BestIndex, found.Converged))
+            : errors.Result();
+    }
+
+    private static LatentObjective? Objective(ObjectiveRequest? request, int features, FieldErrors errors)
+    {
+        if (request is null or { RadiusOfGyration: null, BondLengths: null, NonBondedDistances: null })
+        {
+            errors.Add("objective", "is needed, with at least one of radiusOfGyration, bondLengths, nonBondedDistances.");
+            return null;
+        }
+        if (request.Dimensions is not (2 or 3) || features % request.Dimensions != 0 || features < 2 * request.Dimensions)
+            errors.Add("objective.dimensions", $"has to be 2 or 3 and divide the model's {features} features into at least two points; it is {request.Dimensions}.");
+        var (gyration, bonds, contacts) = (request.RadiusOfGyration, request.BondLengths, request.NonBondedDistances);
+        if (gyration is not null)
+        {
+            errors.Range(gyration.Weight, -1e6f, 1e6f, "objective.radiusOfGyration.weight");
+            errors.Range(gyration.Target ?? 0, 0, 1e6f, "objective.radiusOfGyration.target");
+        }
+        if (bonds is not null)
+        {
+            errors.Range(bonds.Weight, 0, 1e6f, "objective.bondLengths.weight");
+            errors.Range(bonds.Minimum, 0, 1e6f, "objective.bondLengths.minimum");
+            errors.Range(bonds.Maximum, bonds.Minimum, 1e6f, "objective.bondLengths.maximum");
+        }
+        if (contacts is not null)
+        {
+            errors.Range(contacts.Weight, 0, 1e6f, "objective.nonBondedDistances.weight");
+            errors.Range(contacts.Minimum, 0, 1e6f, "objective.nonBondedDistances.minimum");
+            errors.Range(contacts.Separation, 1, Math.Max(1, features / Math.Max(1, request.Dimensions) - 1), "objective.nonBondedDistances.separation");
+        }
+        if (errors.Any)
+            return null;
+        LatentObjective? sum = null;
+        if (gyration is not null)
+        {
+            var radius = LatentObjective.RadiusOfGyration(request.Dimensions);
+            Add(gyration.Weight, gyration.Target is { } target ? radius.Target(target) : radius);
+        }
+        if (bonds is not null)
+            Add(bonds.Weight, LatentObjective.BondLengths(request.Dimensions, bonds.Minimum, bonds.Maximum));
+        if (contacts is not null)
+            Add(contacts.Weight, LatentObjective.NonBondedDistances(request.Dimensions, contacts.Minimum, contacts.Separation));
+        return sum;
+
+        void Add(float weight, LatentObjective term) => sum = sum is null ? weight * term : sum + weight * term;
+    }
+
+    private static IResult Sample(ModelStore store, ServiceOptions options, int count = 1, int seed = 0, float temperature = 1, bool noise = false)
+    {
+        using var lease = store.Rent();
+        var decoder = lease.Model.Decoder;
+        var errors = new FieldErrors();
+        errors.Range(count, 1, options.MaximumRows, "count");
+        errors.Range(temperature, 0, 10, "temperature");
+        if (noise && !decoder.HasLogits && decoder.Noise.Count == 0)
+            errors.Add("noise", "has to be false; the model has no noise to sample with.");
+        if (errors.Any)
+            return errors.Result();
+        var samples = decoder.Sample(count, seed, new() { Temperature = temperature, Noise = noise });
+        return errors.Split(samples.Outputs.Span, decoder.FeatureCount, "count") is { } outputs
+            ? TypedResults.Ok(new PathResponse(lease.Model.Version, samples.LatentArrays(), outputs))
+            : errors.Result();
+    }
+
+    private static IResult Model(ModelStore store, ServiceOptions options)
+    {
+        using var lease = store.Rent();
+        var (model, decoder) = (lease.Model, lease.Model.Decoder);
+        return TypedResults.Ok(new ModelResponse(
+            model.Version, model.LoadedAt, decoder.LatentDimension, decoder.FeatureCount, decoder.Likelihood.ToString(), [.. decoder.Noise], decoder.SupportsGradient,
+            model.Encoder is not null, options.Data is not null, new(options.MaximumRows, options.MaximumSteps, options.MaximumLatent, options.MaximumBody), decoder.Metadata));
+    }
+
+    private static IResult DecoderFile(ModelStore store)
+    {
+        using var lease = store.Rent();
+        return TypedResults.Bytes(lease.Model.DecoderBytes, "application/octet-stream", entityTag: new($"\"{lease.Model.Version}\""));
+    }
+
+    private static IResult Data(ServiceOptions options) => options.Data is not null && File.Exists(options.Data)
+        ? TypedResults.PhysicalFile(options.Data, "application/json")
+        : TypedResults.Problem("There is no map of the data (--data).", statusCode: StatusCodes.Status404NotFound);
+
+    private static IResult Health(ModelStore store, IHostApplicationLifetime lifetime)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+            return TypedResults.Problem("The service is stopping.", statusCode: StatusCodes.Status503ServiceUnavailable);
+        using var lease = store.Rent();
+        return TypedResults.Ok(new HealthResponse("healthy", lease.Model.Version));
+    }
+
+    private static IResult Busy(HttpContext context, ServiceMetrics metrics)
+    {
+        metrics.Rejected();
+        context.Response.Headers.RetryAfter = "1";
+        return TypedResults.Problem("Too many requests are waiting.", statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+}

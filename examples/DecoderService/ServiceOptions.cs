@@ -1,0 +1,73 @@
+namespace DecoderService;
+
+/// <summary>What the command line (or the environment) asks for, and the service's limits.</summary>
+internal sealed record ServiceOptions
+{
+    /// <summary>The decoder's ONNX file.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The encoder's ONNX file; null serves no /encode.</summary>
+    public string? Encoder { get; init; }
+
+    /// <summary>The explorer's map: latents of the data and what is physical; null shows the prior alone.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Most rows in one request.</summary>
+    public int MaximumRows { get; init; } = 4096;
+
+    /// <summary>Most steps of one optimisation.</summary>
+    public int MaximumSteps { get; init; } = 2000;
+
+    /// <summary>Largest absolute value of a latent's number; far beyond the prior a decoder computes nothing of meaning.</summary>
+    public float MaximumLatent { get; init; } = 100;
+
+    /// <summary>Largest body of a request, in bytes.</summary>
+    public long MaximumBody { get; init; } = 8 << 20;
+
+    /// <summary>Rows at which a batch runs without waiting for more. A request with at least as many rows runs by itself.</summary>
+    public int BatchRows { get; init; } = 256;
+
+    /// <summary>Longest time that a batch waits for requests that are just coming in.</summary>
+    public TimeSpan BatchWindow { get; init; } = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Requests that may wait for a batch; further ones are answered 503.</summary>
+    public int QueueLength { get; init; } = 4096;
+
+    /// <summary>How often the model's files are looked at.</summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Reads <c>--model</c>, <c>--encoder</c>, <c>--data</c> and the limits; encoder and data default to what lies beside the model.</summary>
+    /// <exception cref="ArgumentException">An option is missing or out of range, or a file is not there.</exception>
+    public static ServiceOptions From(IConfiguration configuration)
+    {
+        string model = configuration["model"] is { Length: > 0 } given
+            ? given
+            : throw new ArgumentException("--model FILE is needed: a decoder.onnx that Vae.MLNet exported. 'eng/serve.sh' makes one and starts the service with it.");
+        model = Existing("--model", model);
+        string folder = Path.GetDirectoryName(model)!;
+        return new ServiceOptions
+        {
+            Model = model,
+            Encoder = Optional("--encoder", configuration["encoder"], Path.Combine(folder, "encoder.onnx")),
+            Data = Optional("--data", configuration["data"], Path.Combine(folder, "latents.json")),
+            MaximumRows = Number(configuration, "max-rows", 4096, 1, 65536),
+            MaximumSteps = Number(configuration, "max-steps", 2000, 1, 100_000),
+            PollInterval = TimeSpan.FromMilliseconds(Number(configuration, "poll-milliseconds", 500, 10, 3_600_000)),
+        };
+    }
+
+    private static string? Optional(string option, string? given, string standard) =>
+        given is { Length: > 0 } ? Existing(option, given) : File.Exists(standard) ? standard : null;
+
+    private static string Existing(string option, string file) =>
+        File.Exists(file) ? Path.GetFullPath(file) : throw new ArgumentException($"{option}: there is no file '{Path.GetFullPath(file)}'.");
+
+    private static int Number(IConfiguration configuration, string name, int standard, int minimum, int maximum)
+    {
+        if (configuration[name] is not { Length: > 0 } text)
+            return standard;
+        return int.TryParse(text, out int value) && value >= minimum && value <= maximum
+            ? value
+            : throw new ArgumentException($"--{name} has to be a whole number from {minimum} to {maximum}; it is '{text}'.");
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Onnx.Proto;
+using Vae.MLNet.Scoring;
+
+namespace Vae.MLNet.Anomaly;
+
+/// <summary>The detector as one ONNX graph: scaling, the networks of the ensemble, and the score.</summary>
+internal static class AnomalyGraph
+{
+    /// <param name="members">The ensemble; all have the same scaling.</param>
+    /// <param name="input">Name of the feature column.</param>
+    /// <param name="marginal">Whether the score has the marginal term.</param>
+    /// <param name="contributions">Name of the contributions' column, or null.</param>
+    /// <param name="slotNames">Its slot names, or null.</param>
+    public static byte[] Create(IReadOnlyList<AnomalyMember> members, string input, bool marginal, string? contributions, string[]? slotNames)
+    {
+        var graph = new OnnxGraph("anomaly");
+        int features = members[0].Model.FeatureCount;
+        string x = graph.Input(input, OnnxType.Float, OnnxGraph.Batch, features);
+        string scaled = VaeGraphs.Scaled(graph, members[0].Model, x);
+        string? sum = null;
+        for (int i = 0; i < members.Count; i++)
+        {
+            var member = members[i];
+            graph.Prefix = Check.Invariant($"member.{i}.");
+            string residual = graph.Subtract(scaled, VaeGraphs.Reconstruct(graph, member.Model, scaled));
+            string spread = graph.Constant(graph.Prefix + "spread", member.Spread, features);
+            sum = Plus(StudentT(graph, graph.Divide(residual, spread)));
+            if (marginal)
+                sum = Plus(StudentT(graph, graph.Subtract(scaled, graph.Constant(graph.Prefix + "center", member.Center, features))));
+        }
+        graph.Prefix = "";
+        string weight = graph.Scalar(2f / members.Count);
+        string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
+        // Summed before it is written out: sums over the caller's memory would round differently by its alignment.
+        graph.Node("Mul", [graph.Sum(sum!, 1), weight], score);
+        if (contributions is not null)
+            graph.Node("Mul", [sum!, weight], contributions);
+        graph.Output(score, OnnxType.Float, OnnxGraph.Batch, 1);
+        if (contributions is not null)
+        {
+            graph.Output(contributions, OnnxType.Float, OnnxGraph.Batch, features);
+            if (slotNames is not null)
+                graph.SlotNames(contributions, slotNames);
+        }
+        VaeMetadata.Write(graph, members[0].Model, VaeMetadata.AnomalyKind);
+        graph.Metadata(VaeMetadata.Members, members.Count.ToString(CultureInfo.InvariantCulture));
+        return graph.ToBytes();
+
+        string Plus(string term) => sum is null ? term : graph.Add(sum, term);
+    }
+
+    /// <summary>The same model with the threshold noted in it, for whoever reads the file: the graph gives scores alone.</summary>
+    public static byte[] WithThreshold(byte[] graph, float threshold)
+    {
+        var model = ModelProto.Parser.ParseFrom(graph);
+        model.MetadataProps.Add(new StringStringEntryProto { Key = VaeMetadata.Threshold, Value = threshold.ToString("R", CultureInfo.InvariantCulture) });
+        return Google.Protobuf.MessageExtensions.ToByteArray(model);
+    }
+
+    /// <summary>log(1 + t² / 3).</summary>
+    private static string StudentT(OnnxGraph graph, string t) =>
+        graph.Node("Log", [graph.Add(graph.Multiply(graph.Square(t), graph.Scalar(1f / 3)), graph.Scalar(1))]);
+}

@@ -1,0 +1,113 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using Microsoft.ML.Runtime;
+using Vae.MLNet.Anomaly;
+using Vae.MLNet.Scoring;
+using Vae.MLNet.Training;
+
+namespace Vae.MLNet;
+
+/// <summary>
+/// Trains an anomaly detector without labels: an ensemble of small variational autoencoders learns what ordinary rows look like, and a row is the more anomalous the
+/// less of it can be reconstructed and the further it is out.
+/// </summary>
+/// <remarks>
+/// <para>The features may come as they are. Inside the model each is scaled to <c>s = asinh((x - median) / max(IQR / 1.349, 0.1 standard deviations))</c>
+/// (<see cref="InputScaling.RobustAsinh"/>): a few far-out rows neither set the scale, as they do for min-max scaling, nor rule the loss. The likelihood is
+/// normal with a learned σ for each feature, so that one noisy column does not drown the rest, and the worst share of each batch is left out of the loss,
+/// because the training rows may hold anomalies themselves.</para>
+/// <para>The score of a row, averaged over the members, is
+/// <c>2 Σ log(1 + (r / MAD)² / 3) + 2 Σ log(1 + (s - d)² / 3)</c>, summed over the features, where r = s - decode(mean of encode(s)) is the residual, MAD the median of its absolute
+/// value over the training rows, and d = decode(0) the reconstruction of the prior's centre. Each term is, up to a constant, the negative log-likelihood of Student's
+/// t-distribution with three degrees of freedom: the first given what the network makes of the row, the second, the marginal term, without looking at
+/// the row's other features. Robust terms keep one wild feature from hiding what the others say.</para>
+/// <para>A row with NaN or infinity scores NaN and is not labelled; the trainer refuses such rows (see <see cref="VaeImputer"/>).</para>
+/// <para>
+/// | | |
+/// |---|---|
+/// | Machine learning task | Anomaly detection |
+/// | Is normalization required? | No: it is part of the model |
+/// | Is caching required? | No: the data is read once |
+/// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
+/// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
+/// | Exportable to ONNX | Yes |
+/// </para>
+/// <para><c>AnomalyDetection.Evaluate</c> takes the transformed data as it is, with a label column of type Single.</para>
+/// </remarks>
+public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer>
+{
+    private readonly MLContext _context;
+    private readonly string _featureColumn;
+    private readonly Options _options;
+
+    internal VaeAnomalyTrainer(MLContext context, string featureColumnName, Options? options)
+    {
+        _context = context;
+        _featureColumn = Check.ColumnName(featureColumnName);
+        _options = (options ?? new()).Validate();
+        string[] names = [_featureColumn, VaeAnomalyTransformer.PredictedLabelColumn, VaeAnomalyTransformer.ScoreColumn, .. _options.ContributionsColumnName is { } contributions ? [contributions] : Array.Empty<string>()];
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw Check.Argument(nameof(options), $"The column name '{twice.Key}' is used twice; input and output columns need names of their own.");
+    }
+
+    /// <summary>Trains a detector.</summary>
+    /// <param name="input">Training data without labels; it is read once and may hold anomalies.</param>
+    /// <returns>The fitted transform.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or is not a vector of Single of known size.</exception>
+    /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, or TorchSharp's native library cannot be loaded.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public VaeAnomalyTransformer Fit(IDataView input)
+    {
+        Check.NotNull(input);
+        var (column, features) = Check.FloatVector(input.Schema, _featureColumn, nameof(input));
+        TorchRuntime.EnsureLoaded();
+        var host = ((IHostEnvironment)_context).Register(nameof(VaeAnomalyTrainer));
+        using var channel = host.Start("Training");
+        var data = TrainingData.Read(input, _featureColumn, _options.Training(features, 0), features, _options.CancellationToken);
+
+        var members = new List<AnomalyMember>();
+        for (int i = 0; i < _options.Members; i++)
+        {
+            var trained = VaeTraining.Run(_options.Training(features, i), features, data, null);
+            members.Add(AnomalyMember.From(trained.Model, data));
+            channel.Info(MessageSensitivity.None, Check.Invariant(
+                $"Member {i + 1} of {_options.Members}: loss {trained.History.Epochs[^1].Loss:G6}, {trained.History.ActiveUnits} of {trained.Model.LatentDimension} latent dimensions active."));
+        }
+
+        string[]? slotNames = _options.ContributionsColumnName is null ? null : ColumnSlots.Names(input.Schema[column]);
+        byte[] graph = AnomalyGraph.Create(members, _featureColumn, _options.IncludeMarginalTerm, _options.ContributionsColumnName, slotNames);
+        float threshold = _options.Threshold ?? Threshold(graph, data, features);
+        channel.Info(MessageSensitivity.None, Check.Invariant($"Trained on {data.Rows} rows of {features} features; rows with a score above {threshold:G6} are labelled."));
+        return new VaeAnomalyTransformer(_context, graph, threshold, _featureColumn, features, _options.ContributionsColumnName, slotNames, input.Schema);
+    }
+
+    /// <summary>The columns that the fitted transform will give.</summary>
+    /// <param name="inputSchema">Shape of the input.</param>
+    /// <returns>Shape of the output.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or is not a vector of Single.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        Check.NotNull(inputSchema);
+        ColumnShapes.RequireFloatVector(inputSchema, _featureColumn);
+        string[]? slotNames = ColumnSlots.HasNames(inputSchema, _featureColumn) ? [""] : null;
+        return ColumnShapes.Append(_context, inputSchema, VaeAnomalyTransformer.Outputs(_options.ContributionsColumnName, features: 1, slotNames));
+    }
+
+    /// <summary>The score that the wanted share of the training rows exceeds.</summary>
+    private float Threshold(byte[] graph, TrainingData data, int features)
+    {
+        using var session = new InferenceSession(graph);
+        var scores = new float[data.Rows];
+        for (int start = 0; start < data.Rows; start += FittedTransformer.BlockSize)
+        {
+            int count = Math.Min(FittedTransformer.BlockSize, data.Rows - start);
+            var block = new DenseTensor<float>(data.Features.AsMemory(start * features, count * features), [count, features]);
+            using var outputs = session.Run([NamedOnnxValue.CreateFromTensor(_featureColumn, block)], [ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn)]);
+            ((DenseTensor<float>)outputs[0].Value).Buffer.Span.CopyTo(scores.AsSpan(start));
+        }
+        Array.Sort(scores);
+        return (float)InputScale.Quantile(scores, 1 - (double)_options.Contamination);
+    }
+}

@@ -1,0 +1,44 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Vae.MLNet.Imputation;
+using Vae.MLNet.Scoring;
+
+namespace Vae.MLNet;
+
+/// <summary>
+/// Rows with their missing values (NaN) completed by iterated reconstruction, as a vector column of the size of the input. It runs on OnnxRuntime; saved, it loads in
+/// any ML.NET application that references Microsoft.ML.OnnxTransformer.
+/// </summary>
+/// <remarks>Values that are there come out bit for bit. An infinite one makes the row's imputed values NaN.</remarks>
+public sealed class VaeImputingTransformer : FittedTransformer
+{
+    private readonly byte[] _graph;
+    private readonly SharedSession _session;
+
+    internal VaeImputingTransformer(MLContext context, VaeModel model, string inputColumnName, string outputColumnName, int iterations, string[]? slotNames, DataViewSchema fitSchema)
+        : base(context, inputColumnName, [new(outputColumnName, model.FeatureCount, SlotNames: slotNames)], fitSchema)
+    {
+        Model = model;
+        OutputColumnName = outputColumnName;
+        _graph = ImputationGraph.Create(model, inputColumnName, outputColumnName, iterations, slotNames);
+        _session = new SharedSession(_graph);
+    }
+
+    /// <summary>The model that completes the rows.</summary>
+    public VaeModel Model { get; }
+
+    /// <summary>Column of the completed rows.</summary>
+    public string OutputColumnName { get; }
+
+    private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, Model.FeatureCount);
+
+    private protected override int CheckInput(DataViewSchema inputSchema) =>
+        Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), Model.FeatureCount).Index;
+
+    private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
+        _session, CheckInput(inputSchema), InputColumnName, Model.FeatureCount, [OutputColumnName], [Model.FeatureCount], capacity);
+
+    internal override byte[] CreateSavedModel() => _graph;
+
+    private protected override void Dispose(bool disposing) => _session.Dispose();
+}
