@@ -7,7 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+old= unshipped=
+# Interrupted or failed: the baseline at work is as it was.
+trap '[ -z "$old" ] || [ ! -e "$old" ] || mv "$old" "$unshipped"; rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
 
 sorted() { LC_ALL=C sort -u; }
 

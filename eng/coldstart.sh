@@ -34,7 +34,7 @@ for ((run = 0; run <= runs; run++)); do   # in turn, so that a slow moment of th
   for entry in "${names[@]}"; do
     read -r name program <<< "$entry"
     start=$(now)
-    read -r stop _ < <("$out/$name/$program" "$files" --cold-start)
+    read -r stop _ < <("$out/$name/$program" "$files" --cold-start 2>> "$out/messages.log")   # OnnxRuntime remarks on the optional input
     [ "$run" = 0 ] || echo $(((stop - start) / 100)) >> "$out/$name.times"   # tenths of a millisecond
   done
 done
