@@ -12,6 +12,7 @@ using Spectre.Console;
 using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Training;
+using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace Vae.MLNet.Benchmarks;
 
