@@ -10,6 +10,7 @@ var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run
     ["export"] = ("size, load time and error of exported files in single and half precision", ExportBenchmark.Run),
     ["fuzz"] = ("damaged files through every reader of untrusted files: fuzz CASES [DECODER-CASES] [SEED]", FuzzBenchmark.Run),
     ["scoring"] = ("rows a second and microseconds a prediction, against ML.NET's OnnxTransformer and raw OnnxRuntime", ScoringBenchmark.Run),
+    ["service"] = ("requests a second and p99 of the decoder service, against a bare OnnxRuntime endpoint; model replaced under load", ServiceBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
     ["streaming"] = ("an epoch over 10 million rows made as they are read; 'rates' sets it against training in memory", StreamingBenchmark.Run),
 };

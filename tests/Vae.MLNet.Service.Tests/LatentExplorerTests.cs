@@ -90,12 +90,13 @@ public sealed class LatentExplorerTests
             await page.WaitForSelectorAsync("#shape[data-decoded]");
             if (name == "dark")
             {
+                await page.HoverAsync("#map", new() { Position = new() { X = 290, Y = 300 } });
                 await page.ClickAsync("#optimise");
             }
             else
             {
-                await page.ClickAsync("#map", new() { Position = new() { X = 110, Y = 200 } });
-                await page.ClickAsync("#map", new() { Position = new() { X = 250, Y = 130 } });
+                await page.ClickAsync("#map", new() { Position = new() { X = 170, Y = 250 } });
+                await page.ClickAsync("#map", new() { Position = new() { X = 290, Y = 300 } });
             }
             await page.WaitForSelectorAsync("#map[data-film]:not([data-film=''])");
             await page.WaitForTimeoutAsync(1500);

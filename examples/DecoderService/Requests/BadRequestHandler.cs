@@ -18,6 +18,8 @@ internal sealed class BadRequestHandler : IExceptionHandler
         IResult result = bad switch
         {
             { StatusCode: StatusCodes.Status400BadRequest, InnerException: JsonException json } => FieldErrors.Result(Field(json), Problem(json)),
+            { StatusCode: StatusCodes.Status400BadRequest } when context.Request.ContentLength is null or 0 && HttpMethods.IsPost(context.Request.Method) =>
+                FieldErrors.Result("body", "is needed: a JSON object."),
             { StatusCode: StatusCodes.Status400BadRequest } => FieldErrors.Result(Parameter(bad.Message), bad.Message),
             _ => TypedResults.Problem(bad.Message, statusCode: bad.StatusCode),
         };

@@ -14,11 +14,13 @@ let cloud = null, colours = {}, bounds = 1, costs = [], redraw = true;
 class BrowserDecoder {
   static async load() {
     const ort = await import('./ort/ort.wasm.min.mjs');
+    // Its warning about the decoder's optional input is not a problem.
+    ort.env.logLevel = 'error';
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmPaths = new URL('./ort/', location.href).href;
     const own = new BrowserDecoder();
     own.ort = ort;
-    own.session = await ort.InferenceSession.create(new Uint8Array(await (await get('model/decoder.onnx')).arrayBuffer()), { graphOptimizationLevel: 'all' });
+    own.session = await ort.InferenceSession.create(new Uint8Array(await (await get('model/decoder.onnx')).arrayBuffer()), { graphOptimizationLevel: 'all', logSeverityLevel: 3 });
     await own.decode([0, 0]);
     return own;
   }
@@ -54,6 +56,8 @@ function points(output) {
   return beads;
 }
 const distance = (a, b) => Math.hypot(...a.map((x, i) => x - b[i]));
+const reachOf = beads => Math.max(...beads.map(bead => Math.hypot(...bead)));
+const quantile = (values, share) => { const sorted = [...values].sort((a, b) => a - b); return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]; };
 function gyration(beads) {
   const centre = beads[0].map((_, k) => beads.reduce((sum, bead) => sum + bead[k], 0) / beads.length);
   return Math.sqrt(beads.reduce((sum, bead) => sum + distance(bead, centre) ** 2, 0) / beads.length);
@@ -73,7 +77,10 @@ function toLatent(event) {
   const box = map.getBoundingClientRect(), s = scaleOf(map);
   return [(event.clientX - box.left - box.width / 2) / s, -(event.clientY - box.top - box.height / 2) / s];
 }
+// The palette's ends are left out where they would drown in the page: yellow on white, violet on black.
+const dark = matchMedia('(prefers-color-scheme: dark)');
 function viridis(t) {
+  t = dark.matches ? 0.25 + 0.75 * Math.min(1, Math.max(0, t)) : 0.93 * t;
   const x = Math.min(0.9999, Math.max(0, t)) * (VIRIDIS.length - 1), i = Math.floor(x), f = x - i;
   return `rgb(${VIRIDIS[i].map((c, k) => Math.round(c + f * (VIRIDIS[i + 1][k] - c)))})`;
 }
@@ -85,6 +92,12 @@ function readColours() {
 function gyrationRange() {
   const sorted = Float64Array.from(data.radiusOfGyration).sort();
   return [sorted[Math.floor(0.01 * sorted.length)], sorted[Math.ceil(0.99 * sorted.length) - 1]];
+}
+function drawLegend() {
+  if (!data) return;
+  const [low, high] = gyrationRange(), g = $('scale').getContext('2d');
+  $('rg-low').textContent = low.toFixed(2); $('rg-high').textContent = high.toFixed(2);
+  for (let i = 0; i < 256; i++) { g.fillStyle = viridis(i / 255); g.fillRect(i, 0, 1, 1); }
 }
 function drawCloud() {
   cloud = document.createElement('canvas');
@@ -147,7 +160,8 @@ function drawShape() {
   const [g, width, height] = fit(shape);
   g.clearRect(0, 0, width, height);
   if (!chain) return;
-  const s = Math.min(width / (2 * bounds), height / (1.4 * bounds)), at = ([x, y]) => [width / 2 + x * s, height / 2 - (y ?? 0) * s];
+  bounds = Math.max(bounds, 1.05 * reachOf(chain));
+  const s = Math.min(width / (2 * bounds), height / (1.2 * bounds)), at = ([x, y]) => [width / 2 + x * s, height / 2 - (y ?? 0) * s];
   const range = data?.bondRange, radius = Math.max(4, 0.3 * s * (range ? range[0] : 0.7));
   for (let i = 1; i < chain.length; i++) {
     const length = distance(chain[i - 1], chain[i]), bad = range && (length < range[0] || length > range[1]);
@@ -173,7 +187,7 @@ function tabulate() {
   }
   let wrong = 0;
   for (let i = 0; i < bonds; i++) {
-    const row = rows.rows[i], length = distance(chain[i], chain[i + 1]), state = !range ? '' : length < range[0] ? '✗ too short' : length > range[1] ? '✗ too long' : '✓ physical';
+    const row = rows.rows[i], length = distance(chain[i], chain[i + 1]), state = !range ? '' : length < range[0] ? '✗ short' : length > range[1] ? '✗ long' : '✓ ok';
     if (state.startsWith('✗')) wrong++;
     row.className = state.startsWith('✗') ? 'bad' : '';
     row.cells[1].textContent = length.toFixed(3);
@@ -297,7 +311,7 @@ function listen() {
   $('frame').addEventListener('input', () => { setPlaying(false); frame = Number($('frame').value); showFrame(); });
   $('optimise').addEventListener('click', optimise);
   $('clear').addEventListener('click', clear);
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { readColours(); cloud = null; redraw = true; });
+  dark.addEventListener('change', () => { readColours(); drawLegend(); cloud = null; redraw = true; });
   new ResizeObserver(() => { cloud = null; redraw = true; }).observe(map);
   new ResizeObserver(() => { redraw = true; }).observe(shape);
 }
@@ -325,16 +339,14 @@ async function loadModel() {
   }
   decoder ??= new ServiceDecoder();
   costs = [];
-  const reach = data ? Math.max(...data.latents.map(z => Math.max(Math.abs(z[0]), Math.abs(z[1])))) : 0;
+  const reach = data ? quantile(data.latents.map(z => Math.max(Math.abs(z[0]), Math.abs(z[1]))), 0.998) : 0;
   extent = Math.min(6, Math.max(3.4, reach * 1.03));
-  // The scale of the shape is fixed by the longest chain of the data, so that small ones look small.
+  // The scale of the shape is that of the data's long chains, so that small ones look small; a longer one makes it grow.
   const corners = await post('decode', { latents: (data?.latents ?? [[2, 0], [-2, 0], [0, 2], [0, -2]]).filter((_, i, all) => i % Math.ceil(all.length / 400) === 0) });
-  bounds = 1.12 * Math.max(...corners.outputs.map(output => Math.max(...points(output).map(bead => Math.hypot(...bead)))));
+  bounds = 1.15 * quantile(corners.outputs.map(output => reachOf(points(output))), 0.9);
   $('legend').hidden = !data;
   if (data) {
-    const [low, high] = gyrationRange(), g = $('scale').getContext('2d');
-    $('rg-low').textContent = low.toFixed(2); $('rg-high').textContent = high.toFixed(2);
-    for (let i = 0; i < 256; i++) { g.fillStyle = viridis(i / 255); g.fillRect(i, 0, 1, 1); }
+    drawLegend();
     $('range-help').textContent = `Range of the data’s bonds: ${data.bondRange[0].toFixed(3)} to ${data.bondRange[1].toFixed(3)} (the shaded part of the gauge); nearest beads that are not bonded: ${data.contactMinimum.toFixed(3)}.`;
   }
   $('optimise').disabled = !info.supportsGradient;
