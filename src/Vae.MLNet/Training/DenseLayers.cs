@@ -101,10 +101,10 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
         Activation.ReLU => x.relu_(),
         Activation.SiLU => F.silu(x),
         Activation.Tanh => x.tanh(),
-        Activation.ELU => F.elu(x, 1),
-        Activation.LeakyReLU => F.leaky_relu(x, VaeNetwork.LeakySlope),
+        Activation.ELU => x.Elu(),
+        Activation.LeakyReLU => x.LeakyRelu(VaeNetwork.LeakySlope),
         Activation.GELU => F.gelu(x),
-        Activation.Softplus => F.softplus(x),
+        Activation.Softplus => x.Softplus(),
         _ => throw Check.OutOfRange(nameof(activation), activation, "a known activation"),
     };
 

@@ -48,6 +48,23 @@ internal static class ScalarOperations
 
     public static Tensor Squared(this Tensor x) => x.mul(x);
 
+    /// <summary>log(1 + exp(x)), in the form that neither overflows nor cancels.</summary>
+    public static Tensor Softplus(this Tensor x) => x.relu() + x.abs().neg().exp().log1p();
+
+    /// <summary>x above zero, exp(x) - 1 below.</summary>
+    public static Tensor Elu(this Tensor x)
+    {
+        var positive = x.relu();
+        return positive + (x - positive).expm1();
+    }
+
+    /// <summary>x above zero, slope · x below.</summary>
+    public static Tensor LeakyRelu(this Tensor x, double slope)
+    {
+        var positive = x.relu();
+        return positive + (x - positive).Times(slope);
+    }
+
     public static Tensor Between(this Tensor x, double low, double high)
     {
         using Scalar least = low, most = high;

@@ -177,7 +177,7 @@ internal sealed class VaeNetwork : IDisposable
         var raw = statistics.narrow(1, latent, latent);
         if (_architecture.Options.Posterior == PosteriorParameterization.Softplus)
         {
-            var sigma = F.softplus(raw).Plus(SigmaFloor);
+            var sigma = raw.Softplus().Plus(SigmaFloor);
             return (mean, sigma, sigma.log());
         }
         var logSigma = raw.Between(LogVarianceMinimum, LogVarianceMaximum).TimesInPlace(0.5);

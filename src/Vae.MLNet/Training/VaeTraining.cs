@@ -323,15 +323,15 @@ internal sealed class VaeTraining
             var (mean, sigma, _) = network.Encode(batch.Features);
             var wide = mean.to(ScalarType.Float64);
             sum.add_(Sum(wide));
-            sumOfSquares.add_(Sum(wide.square()));
+            sumOfSquares.add_(Sum(wide.Squared()));
             if (wantsResidual)
             {
                 var z = mean + sigma * randn(mean.shape, device: _device, generator: generator);
-                squares.add_(Sum((batch.Features - network.Decode(z)).to(ScalarType.Float64).square()));
+                squares.add_(Sum((batch.Features - network.Decode(z)).to(ScalarType.Float64).Squared()));
             }
         }
         const double ActiveVariance = 0.01;
-        var variance = sumOfSquares / n - (sum / n).square();
+        var variance = sumOfSquares.DividedBy(n) - sum.DividedBy(n).Squared();
         int active = variance.cpu().data<double>().ToArray().Count(value => value > ActiveVariance);
         float[] residual = wantsResidual ? [.. squares.cpu().data<double>().ToArray().Select(value => (float)Math.Sqrt(value / n))] : [];
         return (residual, active);
