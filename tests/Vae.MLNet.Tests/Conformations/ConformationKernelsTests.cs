@@ -279,7 +279,7 @@ public sealed class ConformationKernelsTests
     public void Align_AllocatesNothing()
     {
         var layout = new BeadLayout(12, 3);
-        var options = new PrincipalAxisOptions();
+        var options = new PrincipalAxisOptions { Sign = PrincipalAxisSign.ThirdMoment };
         float[] x = new Shape("walk", 3, Shapes.Walk(3, 12, new Random(2))).Floats;
         var output = new float[layout.Size];
         ConformationKernels.Align(layout, options, x, output);
