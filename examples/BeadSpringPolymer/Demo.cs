@@ -33,7 +33,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             throw new InvalidDataException($"The conformations have to be an array [frames, beads, {Shapes.Dimensions}]; their type is {frames.Schema[Conformation].Type}.");
 
         // All beads are alike and the energy knows neither left nor right nor a direction of the chain, so all of it may be made canonical.
-        var alignment = new PrincipalAxisOptions { Sign = PrincipalAxisSign.FirstBead, Mirror = true, ChainDirection = true };
+        var alignment = new PrincipalAxisOptions { Sign = PrincipalAxisSign.ThirdMoment, Mirror = true, ChainDirection = true };
         var canonical = Fit(context, frames, alignment, Settings, "canonical alignment");
         var course = Fit(context, frames, new PrincipalAxisOptions { Sign = PrincipalAxisSign.None }, Settings, "arbitrary sign, as in the course");
         // Two numbers cannot tell twelve beads apart, and the mean of many shapes has short bonds. For designing shapes there is a model with room for them all,

@@ -21,7 +21,7 @@ public sealed record PrincipalAxisOptions
     /// error was 0.246 with it, 0.233 with <see cref="PrincipalAxisSign.FirstBead"/> and 0.277 without a rule. Shapes settled by the first bead vary less to begin with: with
     /// <see cref="Mirror"/> and <see cref="ChainDirection"/> on, the model explained 83 % of their variance with the third moment and 78 % with the first bead.
     /// </summary>
-    public PrincipalAxisSign Sign { get; init; } = PrincipalAxisSign.FirstBead;
+    public PrincipalAxisSign Sign { get; init; } = PrincipalAxisSign.ThirdMoment;
 
     /// <summary>
     /// Whether the last axis may be reflected too, so that a shape and its mirror image come out the same; default false. It discards chirality: leave it off where
