@@ -18,9 +18,11 @@ fi
 started=$(mktemp)
 trap 'rm -f "$started"' EXIT
 rm -f .feed/*.nupkg .feed/*.snupkg .feed/Version.props
-for project in Vae.MLNet.Inference Vae.MLNet Vae.MLNet.Tool; do
+for project in Vae.MLNet.Inference Vae.MLNet; do
   dotnet pack "src/$project" -c Release -p:Packing=true -o .feed -nologo -v quiet -clp:NoSummary
 done
+# A tool brings everything along: there are no dependencies to keep out.
+dotnet pack src/Vae.MLNet.Tool -c Release -p:ContinuousIntegrationBuild=true -o .feed -nologo -v quiet -clp:NoSummary
 
 # name ids...: the package's dependencies are these and no others.
 depends() {
@@ -37,16 +39,16 @@ depends() {
 version=$(cd .feed && ls Vae.MLNet.Inference.*.nupkg | sed 's/^Vae\.MLNet\.Inference\.\(.*\)\.nupkg$/\1/')
 depends Vae.MLNet.Inference Microsoft.ML.OnnxRuntime
 depends Vae.MLNet Google.Protobuf Microsoft.ML Microsoft.ML.OnnxTransformer TorchSharp Vae.MLNet.Inference
-depends Vae.MLNet.Tool   # a tool brings everything along
-for name in Vae.MLNet Vae.MLNet.Inference Vae.MLNet.Tool; do
+for name in Vae.MLNet Vae.MLNet.Inference; do
   for kind in nupkg snupkg; do
     [ -s ".feed/$name.$version.$kind" ] || { echo "$name.$version.$kind was not made." >&2; exit 1; }
   done
 done
+[ -s ".feed/Vae.MLNet.Tool.$version.nupkg" ] || { echo "Vae.MLNet.Tool.$version.nupkg was not made." >&2; exit 1; }
 
 # NuGet never looks again at a version that it has unpacked once: an older build of the same version has to go.
 cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
-rm -rf "${cache:?}/vae.mlnet/$version" "${cache:?}/vae.mlnet.inference/$version" "${cache:?}/vae.mlnet.tool/$version"
+rm -rf "${cache:?}/vae.mlnet/$version" "${cache:?}/vae.mlnet.inference/$version" "${cache:?}"/vae.mlnet.tool*/"$version"
 
 cat > .feed/Version.props <<EOF
 <Project>
