@@ -44,10 +44,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
 
     public void Message(string text) => error.WriteLine(text);
 
-    /// <summary>A table of two columns.</summary>
+    /// <summary>A table of names and values. Its title is a column's head, which widens the table where a title above would be cut.</summary>
     public static Table Facts(string title, params ReadOnlySpan<(string Name, string Value)> rows)
     {
-        var table = new Table().Title(Markup.Escape(title)).HideHeaders().AddColumns("", "");
+        var table = new Table().AddColumns("", Markup.Escape(title));
         foreach (var (name, value) in rows)
             table.AddRow(Markup.Escape(name), Markup.Escape(value));
         return table;
