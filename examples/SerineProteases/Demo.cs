@@ -33,7 +33,7 @@ internal static class Demo
         var vae = ml.Vae;
         var site = SiteIndependentModel.Fit(train);
 
-        Alignment[] sets =
+        SequenceAlignment[] sets =
         [
             site.Sample(options.Samples, options.Seed),
             vae.SampleSequences(model.Model, options.Samples, new() { Seed = options.Seed }),
@@ -50,7 +50,7 @@ internal static class Demo
         AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Everything is in [bold]{options.Output.FullName}[/]; {watch.Elapsed.TotalSeconds:F0} s in all.");
     }
 
-    private static (Alignment Alignment, IReadOnlyList<(int Position, char Letter)> Conserved) Load(MLContext ml, ExampleOptions options, string simulated)
+    private static (SequenceAlignment Alignment, IReadOnlyList<(int Position, char Letter)> Conserved) Load(MLContext ml, ExampleOptions options, string simulated)
     {
         if (options.Alignment is { } file)
         {
@@ -67,7 +67,7 @@ internal static class Demo
             new SequenceAlignmentOptions { AnnotationStart = "|", AnnotationSeparator = "|", AnnotationNames = SimulatedFamily.AnnotationNames }), family.Triad);
     }
 
-    private static SequenceVaeTransformer Train(MLContext ml, Alignment train, ExampleOptions options, CancellationToken cancellation)
+    private static SequenceVaeTransformer Train(MLContext ml, SequenceAlignment train, ExampleOptions options, CancellationToken cancellation)
     {
         SequenceVaeTransformer? fitted = null;
         AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new ElapsedTimeColumn()).Start(context =>
@@ -91,7 +91,7 @@ internal static class Demo
         return fitted!;
     }
 
-    private static void Statistics(Alignment train, Alignment held, string[] names, Alignment[] sets, IReadOnlyList<(int Position, char Letter)> conserved, Func<string, string> target)
+    private static void Statistics(SequenceAlignment train, SequenceAlignment held, string[] names, SequenceAlignment[] sets, IReadOnlyList<(int Position, char Letter)> conserved, Func<string, string> target)
     {
         var table = new Table().Title("Samples against held-out natural sequences").AddColumns("sequences", "f(a), r", "C(a,b), r", "slope", "C(a,b,c), r", "nearest in training", "conserved sites");
         var options = new SequenceStatisticsOptions { MaxPoints = 4000, TripleSelection = TripleSelection.Strongest };
@@ -132,7 +132,7 @@ internal static class Demo
             .Prepend("variant,score,site_independent"));
     }
 
-    private static void Latents(SequenceVaeTransformer model, Alignment natural, ExampleOptions options, Func<string, string> target)
+    private static void Latents(SequenceVaeTransformer model, SequenceAlignment natural, ExampleOptions options, Func<string, string> target)
     {
         float[][] latents = [.. Rows(model.Transform(natural), model.LatentColumnName)];
         var names = natural.AnnotationNames;
@@ -141,7 +141,7 @@ internal static class Demo
     }
 
     /// <summary>What an application does with the exported files: no ML.NET, no TorchSharp.</summary>
-    private static void Design(SequenceVaeModel model, Alignment natural, Func<string, string> target)
+    private static void Design(SequenceVaeModel model, SequenceAlignment natural, Func<string, string> target)
     {
         model.ExportEncoder(target("encoder.onnx"));
         model.ExportDecoder(target("decoder.onnx"), withGradient: true);

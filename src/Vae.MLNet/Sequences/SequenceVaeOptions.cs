@@ -39,7 +39,7 @@ public sealed record SequenceGenerationOptions
     /// Sequences whose posteriors latents are drawn from, one at random for each sample, by weight where there are weights: the aggregate posterior. Default null: latents
     /// come from the prior.
     /// </summary>
-    public Alignment? AggregatePosterior { get; init; }
+    public SequenceAlignment? AggregatePosterior { get; init; }
 
     /// <summary>Seed. Default 0.</summary>
     public int Seed { get; init; }

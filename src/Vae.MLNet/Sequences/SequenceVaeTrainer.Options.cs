@@ -56,14 +56,21 @@ public sealed partial class SequenceVaeTrainer
         /// <summary>Sequences in a batch. Default 128.</summary>
         public int BatchSize { get; init; } = 128;
 
-        /// <summary>Most passes over the training data. Default 500.</summary>
-        public int Epochs { get; init; } = 500;
+        /// <summary>Optimiser steps between two looks at the validation loss, which is what the training calls an epoch. Default 50.</summary>
+        public int StepsPerEpoch { get; init; } = 50;
 
-        /// <summary>Most optimiser steps; 0 for as many as the epochs have. Default 600.</summary>
-        public int MaximumSteps { get; init; } = 600;
+        /// <summary>Most optimiser steps. Default 3000.</summary>
+        public int MaximumSteps { get; init; } = 3000;
 
-        /// <summary>Share of the sequences held out for validation, in [0, 1); each member of an ensemble holds out others. Default 0.1.</summary>
+        /// <summary>Share of the weight of the sequences held out for validation, in [0, 1), but at most 4,000 sequences; each member of an ensemble holds out others. Default 0.1.</summary>
         public float ValidationFraction { get; init; } = 0.1f;
+
+        /// <summary>
+        /// Sequences that are at least this identical to one held out are held out with it, so that near duplicates do not make the validation loss look better than it
+        /// is; above 0, at most 1. Null to hold out sequences one by one. Default 0.8.
+        /// </summary>
+        public double? ValidationIdentity { get; init; } = 0.8;
+
 
         /// <summary>Stops when the validation loss no longer improves and restores the best weights. Default patience 10; null to switch it off.</summary>
         public EarlyStopping? EarlyStopping { get; init; } = new();
@@ -110,6 +117,10 @@ public sealed partial class SequenceVaeTrainer
                 throw Check.OutOfRange(nameof(HiddenLayers), "empty", "at least one layer");
             if (!(TokenMasking >= 0 && TokenMasking < 1))
                 throw Check.OutOfRange(nameof(TokenMasking), TokenMasking, "at least 0 and below 1");
+            Check.AtLeast(StepsPerEpoch, 1);
+            Check.AtLeast(MaximumSteps, 1);
+            if (ValidationIdentity is { } identity && !(identity > 0 && identity <= 1))
+                throw Check.OutOfRange(nameof(ValidationIdentity), identity, "above 0 and at most 1");
             if (WeightColumnName is not null)
                 Check.ColumnName(WeightColumnName);
             // The symbols are known with the data; everything else is checked by the options of the network.
@@ -137,7 +148,7 @@ public sealed partial class SequenceVaeTrainer
             LearningRateSchedule = LearningRateSchedule,
             GradientClip = GradientClip,
             BatchSize = BatchSize,
-            Epochs = Epochs,
+            Epochs = (MaximumSteps + StepsPerEpoch - 1) / StepsPerEpoch,
             MaximumSteps = MaximumSteps,
             ValidationFraction = ValidationFraction,
             EarlyStopping = EarlyStopping,

@@ -43,7 +43,7 @@ public sealed class SequenceVaeRealDataTests
         var natural = all.WithSequenceWeights();
         using var fitted = vae.SequenceAutoencoder(options: Options()).Fit(natural);
         var statistics = new SequenceStatisticsOptions { UseWeights = false };
-        double Measure(string name, Alignment sampled)
+        double Measure(string name, SequenceAlignment sampled)
         {
             double pairs = SequenceStatistics.ComparePairs(all, sampled, statistics).Pearson, weighted = SequenceStatistics.ComparePairs(natural, sampled).Pearson;
             var triad = SequenceStatistics.Conservation(sampled, (57, 'H'), (102, 'D'), (195, 'S'));
