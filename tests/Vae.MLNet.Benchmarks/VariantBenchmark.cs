@@ -98,29 +98,15 @@ internal static class VariantBenchmark
             var alignment = vae.LoadAlignment(path, new SequenceAlignmentOptions { AnnotationStart = "|", AnnotationSeparator = "|", AnnotationNames = SimulatedFamily.AnnotationNames });
             return new(name, alignment, score =>
             {
-                var (texts, fitness) = Effects(family);
-                var scores = score(texts);
-                int[] usable = [.. Enumerable.Range(0, texts.Length).Where(i => scores[i].Score is not null)];
-                return RankStatistics.Spearman([.. usable.Select(i => scores[i].Score!.Value)], [.. usable.Select(i => fitness[i])]);
+                var effects = family.SubstitutionEffects().ToArray();
+                var scored = score(effects.Select(effect => effect.Variant)).Zip(effects, (found, effect) => (found.Score, effect.Fitness)).Where(pair => pair.Score is not null).ToArray();
+                return RankStatistics.Spearman([.. scored.Select(pair => pair.Score!.Value)], [.. scored.Select(pair => pair.Fitness)]);
             });
         }
         finally
         {
             File.Delete(path);
         }
-    }
-
-    /// <summary>All single substitutions of the reference and their fitness: minus the change of energy.</summary>
-    private static (string[] Variants, double[] Fitness) Effects(SimulatedFamily family)
-    {
-        const string Letters = "ACDEFGHIKLMNPQRSTVWY";
-        string reference = family.Sequences[0].Text;
-        byte[] tokens = [.. reference.Select(letter => (byte)Letters.IndexOf(letter))];
-        var changes = (from position in Enumerable.Range(0, reference.Length)
-                       from letter in Enumerable.Range(0, Letters.Length)
-                       where letter != tokens[position]
-                       select (Text: $"{reference[position]}{position + 1}{Letters[letter]}", Fitness: -family.ReferenceModel.SubstitutionEnergy(tokens, position, letter))).ToArray();
-        return ([.. changes.Select(change => change.Text)], [.. changes.Select(change => change.Fitness)]);
     }
 
     private static string RealData(string file) => Path.Combine(

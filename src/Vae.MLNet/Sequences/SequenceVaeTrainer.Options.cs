@@ -108,6 +108,22 @@ public sealed partial class SequenceVaeTrainer
         /// <summary>Stops the training with an <see cref="OperationCanceledException"/>. Default none.</summary>
         public CancellationToken CancellationToken { get; init; }
 
+        /// <summary>
+        /// What a cancelled training leaves. Default an exception; <see cref="CancellationBehavior.KeepBest"/> returns the members that are done and, after its first
+        /// epoch, the one in training.
+        /// </summary>
+        public CancellationBehavior OnCancellation { get; init; } = CancellationBehavior.Throw;
+
+        /// <summary>
+        /// Folder for checkpoints, with one of its own for each member; it belongs to one training. A Fit with the same options and data continues from the newest
+        /// checkpoint, after whatever ended the earlier one, and gives the same bytes as one that was never interrupted (with the same number of threads on the same
+        /// kind of machine). A checkpoint of other options or other data is refused. Default null: none.
+        /// </summary>
+        public string? CheckpointFolder { get; init; }
+
+        /// <summary>Epochs between checkpoints. One more is written at the end of each member's training. Default 10.</summary>
+        public int CheckpointEvery { get; init; } = 10;
+
         private const int LargestEnsemble = 1000;
 
         internal Options Validate()
@@ -121,6 +137,8 @@ public sealed partial class SequenceVaeTrainer
             Check.AtLeast(MaximumSteps, 1);
             if (ValidationIdentity is { } identity && !(identity > 0 && identity <= 1))
                 throw Check.OutOfRange(nameof(ValidationIdentity), identity, "above 0 and at most 1");
+            if (CheckpointFolder is not null)
+                ArgumentException.ThrowIfNullOrWhiteSpace(CheckpointFolder);
             if (WeightColumnName is not null)
                 Check.ColumnName(WeightColumnName);
             // The symbols are known with the data; everything else is checked by the options of the network.
@@ -161,6 +179,9 @@ public sealed partial class SequenceVaeTrainer
             ScoreColumnName = ScoreColumnName,
             Progress = Progress is { } progress ? new Relay(progress, member, EnsembleMembers) : null,
             CancellationToken = CancellationToken,
+            OnCancellation = OnCancellation,
+            CheckpointFolder = CheckpointFolder is null ? null : Path.Combine(CheckpointFolder, Check.Invariant($"member-{member}")),
+            CheckpointEvery = CheckpointEvery,
         };
 
         private sealed class Relay(IProgress<SequenceVaeProgress> progress, int member, int members) : IProgress<VaeTrainingProgress>

@@ -78,12 +78,24 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
         {
             var options = _options.Member(member, symbols).Validate();
             var (training, validation) = Split(data, layout, _options, options.Seed);
-            var trained = VaeTraining.Run(new VaeArchitecture(layout.Length * symbols, options, layout), training, validation, _options.StepsPerEpoch, SiteLogits(training, layout));
+            TrainedVae trained;
+            try
+            {
+                trained = VaeTraining.Run(new VaeArchitecture(layout.Length * symbols, options, layout), training, validation, _options.StepsPerEpoch, SiteLogits(training, layout),
+                    message => channel.Warning(MessageSensitivity.None, message));
+            }
+            catch (OperationCanceledException) when (_options.OnCancellation == CancellationBehavior.KeepBest && members.Count > 0)
+            {
+                // Before the end of this member's first epoch: those that are done are the model.
+                break;
+            }
             members.Add(trained.Model);
             histories.Add(trained.History);
             var best = trained.History.Epochs.First(epoch => epoch.Epoch == trained.History.BestEpoch);
             channel.Info(MessageSensitivity.None, Check.Invariant(
                 $"Member {member + 1}: epoch {best.Epoch} of {trained.History.Epochs.Count}, loss {best.Loss:F2}, validation loss {best.ValidationLoss ?? double.NaN:F2} nats, {trained.History.ActiveUnits} of {options.LatentDimension} latent dimensions active."));
+            if (_options.CancellationToken.IsCancellationRequested)
+                break;
         }
         return new SequenceVaeTransformer(_context, new SequenceVaeModel(layout, members), histories, _tokensColumn, _outputColumn, Columns, input.Schema);
     }

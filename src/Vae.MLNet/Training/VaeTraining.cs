@@ -89,14 +89,30 @@ internal sealed class VaeTraining
     /// <param name="validation">Rows held out.</param>
     /// <param name="epochSteps">Optimiser steps of an epoch: what lies between two looks at the validation rows.</param>
     /// <param name="outputBias">Starting values of the logits' biases.</param>
-    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation, int epochSteps, float[] outputBias) =>
-        Run(architecture, null, device =>
+    /// <param name="warn">Told about damaged checkpoints.</param>
+    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation, int epochSteps, float[] outputBias, Action<string>? warn = null) =>
+        Run(architecture, warn, device =>
         {
             int positions = architecture.Tokens!.Length, seed = architecture.Options.Seed;
             var rows = new MemoryRows(training, positions, seed, device);
             var drawn = new DrawnRows(training, positions, epochSteps * architecture.Options.BatchSize, seed, device);
-            return new(InputScale.None, drawn, validation is null ? null : new MemoryRows(validation, positions, seed, device), rows, null) { OutputBias = outputBias };
+            return new(InputScale.None, drawn, validation is null ? null : new MemoryRows(validation, positions, seed, device), rows,
+                architecture.Options.CheckpointFolder is null ? null : Fingerprint(training, validation, epochSteps, outputBias))
+            { OutputBias = outputBias };
         });
+
+    private static string Fingerprint(TokenData training, TokenData? validation, int epochSteps, float[] outputBias)
+    {
+        using var hash = new RowHash();
+        foreach (var data in new[] { training, validation })
+        {
+            hash.AddBlock(data?.Tokens ?? ReadOnlySpan<byte>.Empty);
+            hash.AddBlock(data?.Weights);
+        }
+        hash.AddBlock([epochSteps]);
+        hash.AddBlock(outputBias);
+        return hash.Finish();
+    }
 
     private static TrainedVae Run(VaeArchitecture architecture, Action<string>? warn, Func<Device, Prepared> prepare)
     {

@@ -402,6 +402,44 @@ public sealed class SequenceVaeTests
         Assert.IsLessThan(first.Histories[0].Epochs[0].Loss, first.Histories[0].Epochs[^1].Loss);
     }
 
+    /// <summary>Cancelled within the second member and started again, it gives the bytes of a training that was never interrupted.</summary>
+    [TestMethod]
+    public void Fit_GoesOnFromACheckpoint()
+    {
+        var family = Family(200).WithSequenceWeights();
+        using var folder = new TemporaryFolder();
+        var options = Small with { EnsembleMembers = 2, StepsPerEpoch = 10, Dropout = 0.2f };
+        using var whole = Train(family, options);
+        using var stop = new CancellationTokenSource();
+        var interrupted = options with
+        {
+            CheckpointFolder = folder["checkpoints"],
+            CheckpointEvery = 2,
+            CancellationToken = stop.Token,
+            Progress = new Stop(stop, member: 1, epoch: 5),
+        };
+        Assert.ThrowsExactly<OperationCanceledException>(() => Train(family, interrupted));
+        using var resumed = Train(family, interrupted with { CancellationToken = default, Progress = null });
+        for (int m = 0; m < 2; m++)
+            Assert.AreSequenceEqual(whole.Model.Members[m].Parameters, resumed.Model.Members[m].Parameters);
+        Assert.AreEqual(whole.Histories[1].Epochs.Count, resumed.Histories[1].Epochs.Count);
+        Assert.ThrowsExactly<InvalidOperationException>(() => Train(family.Select(Enumerable.Range(0, 150)), interrupted with { CancellationToken = default, Progress = null }));
+
+        // Where the best is to be kept, the members that are done make the model.
+        using var again = new CancellationTokenSource();
+        using var kept = Train(family, options with { OnCancellation = CancellationBehavior.KeepBest, CancellationToken = again.Token, Progress = new Stop(again, member: 0, epoch: 15) });
+        Assert.HasCount(1, kept.Model.Members);
+    }
+
+    private sealed class Stop(CancellationTokenSource source, int member, int epoch) : IProgress<SequenceVaeProgress>
+    {
+        public void Report(SequenceVaeProgress value)
+        {
+            if (value.Member == member && value.Training.Latest.Epoch == epoch)
+                source.Cancel();
+        }
+    }
+
     [TestMethod]
     public void Fit_UsesWeights()
     {
