@@ -15,7 +15,7 @@ internal static class VariantBenchmark
 {
     private sealed record Family(string Name, SequenceAlignment Alignment, Func<Func<IEnumerable<string>, IReadOnlyList<VariantScore>>, double>? Judge);
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true, Converters = { new JsonStringEnumConverter() } };
+    internal static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true, Converters = { new JsonStringEnumConverter() } };
 
     public static void Run(string[] args)
     {
@@ -52,11 +52,12 @@ internal static class VariantBenchmark
                 var bounds = vae.ScoreSequences(fitted.Model, held, new() { Samples = 20 });
                 watch.Restart();
                 var first = new SequenceVaeModel(fitted.Model.Layout, [fitted.Model.Members[0]]);
-                string alone = Judged(text => vae.ScoreVariants(first, text));
+                string alone = Judged(text => vae.ScoreVariants(first, text, new() { SampleDropout = false })) + " mc " + Judged(text => vae.ScoreVariants(first, text));
+                var means = vae.ScoreSequences(fitted.Model, held, new() { Samples = 20, SampleDropout = false });
                 string judged = fitted.Model.Members.Count > 1 ? Judged(text => vae.ScoreVariants(fitted.Model, text)) : "";
                 double scoring = watch.Elapsed.TotalSeconds;
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"  {Mean(row => bounds[row]):F4}  one {alone} all {judged}  val {string.Join(' ', fitted.Histories.Select(h => Check.Invariant($"{h.Epochs[h.BestEpoch - 1].ValidationLoss / natural.Length:F4}@{h.BestEpoch}/{h.Epochs.Count} kl {h.Epochs[h.BestEpoch - 1].ValidationKl:F1} active {h.ActiveUnits}")))}  {seconds:F0}+{scoring:F0} s  {configuration}"));
+                    $"  {Mean(row => means[row]):F4} mc {Mean(row => bounds[row]):F4}  one {alone} all {judged}  val {string.Join(' ', fitted.Histories.Select(h => Check.Invariant($"{h.Epochs[h.BestEpoch - 1].ValidationLoss / natural.Length:F4}@{h.BestEpoch}/{h.Epochs.Count} kl {h.Epochs[h.BestEpoch - 1].ValidationKl:F1} active {h.ActiveUnits}")))}  {seconds:F0}+{scoring:F0} s  {configuration}"));
             }
         }
     }
@@ -109,6 +110,6 @@ internal static class VariantBenchmark
         }
     }
 
-    private static string RealData(string file) => Path.Combine(
+    internal static string RealData(string file) => Path.Combine(
         Environment.GetEnvironmentVariable("VAE_MLNET_DATA") ?? throw new InvalidOperationException("Set VAE_MLNET_DATA to the folder of real data for this family."), "proteins", file);
 }

@@ -6,13 +6,13 @@ namespace Vae.MLNet.Onnx;
 /// <summary>What models of sequences have of their own: tokens are looked up in the first layer's table, and their likelihood is gathered.</summary>
 internal static partial class VaeGraphs
 {
-    public const string Tokens = "Tokens", SampleNoise = "Noise", ExpectedLogLikelihood = "LogLikelihood", Divergence = "Divergence";
+    public const string Tokens = "Tokens", SampleNoise = "Noise", SampleMask = "Mask", ExpectedLogLikelihood = "LogLikelihood", Divergence = "Divergence";
 
     /// <summary>
     /// The evidence lower bound of sequences: <c>Tokens</c> [N, positions] and <c>Noise</c> [S, latent] to <c>LogLikelihood</c> [N, 1], the mean of log p(x|z) over
-    /// z = μ + σ ε for the S rows ε of the noise, and <c>Divergence</c> [N, 1], the KL divergence of the posterior from the prior, both in nats.
+    /// z = μ + σ ε for the S rows ε of the noise, each with a dropout mask of its own on the decoder's hidden layers where masks are wanted, and <c>Divergence</c> [N, 1], the KL divergence of the posterior from the prior, both in nats.
     /// </summary>
-    public static byte[] EvidenceFile(VaeModel model)
+    public static byte[] EvidenceFile(VaeModel model, bool withMasks)
     {
         var layout = model.Architecture.Tokens!;
         int latent = model.LatentDimension;
@@ -24,7 +24,7 @@ internal static partial class VaeGraphs
 
         string draws = graph.Multiply(graph.Reshape("sigma", -1, 1, latent), graph.Reshape(SampleNoise, 1, -1, latent));
         string z = graph.Reshape(graph.Add(graph.Reshape(mean, -1, 1, latent), draws), -1, latent);
-        string logits = Decode(graph, model, z, null, null).Output;
+        string logits = Decode(graph, model, z, null, null, withMasks ? Masked : null).Output;
         // Rows of one sequence stand together: [N, S, positions, symbols].
         string shape = graph.Node("Concat", [graph.Node("Slice", [graph.Node("Shape", [tokens]), graph.Ints(0), graph.Ints(1), graph.Ints(0)]),
             graph.Node("Slice", [graph.Node("Shape", [SampleNoise]), graph.Ints(0), graph.Ints(1), graph.Ints(0)]), graph.Ints(length), graph.Ints(1)], null, ("axis", 0L));
@@ -40,6 +40,15 @@ internal static partial class VaeGraphs
         graph.Output(ExpectedLogLikelihood, OnnxType.Float, Batch, 1);
         graph.Output(Divergence, OnnxType.Float, Batch, 1);
         return graph.ToBytes();
+
+        string Masked(int layer, string x)
+        {
+            long width = model.Options.DecoderLayers[layer];
+            string mask = graph.InputOfNamedRows(Check.Invariant($"{SampleMask}.{layer}"), "S", width);
+            string draws = graph.Node("Slice", [graph.Node("Shape", [SampleNoise]), graph.Ints(0), graph.Ints(1), graph.Ints(0)]);
+            string rows = graph.Node("Reshape", [x, graph.Node("Concat", [graph.Ints(-1), draws, graph.Ints(width)], null, ("axis", 0L))]);
+            return graph.Reshape(graph.Multiply(rows, graph.Reshape(mask, 1, -1, width)), -1, width);
+        }
     }
 
     /// <summary>

@@ -157,7 +157,7 @@ internal static partial class VaeGraphs
     /// <summary>What the backward pass needs of a forward one.</summary>
     private sealed record Trace(IReadOnlyList<(string Before, string After)> Hidden, string Output, string Reconstruction);
 
-    private static Trace Decode(OnnxGraph graph, VaeModel model, string z, string? reconstruction, string? logits)
+    private static Trace Decode(OnnxGraph graph, VaeModel model, string z, string? reconstruction, string? logits, Func<int, string, string>? afterHidden = null)
     {
         var hidden = new List<(string Before, string After)>();
         string x = z;
@@ -165,6 +165,7 @@ internal static partial class VaeGraphs
         {
             string before = Linear(graph, model, x, Check.Invariant($"decoder.{i}"));
             x = Activate(graph, model.Options.Activation, before);
+            x = afterHidden?.Invoke(i, x) ?? x;
             hidden.Add((before, x));
         }
         bool last = model.Options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian && model.Scale.Kind == InputScaling.None;

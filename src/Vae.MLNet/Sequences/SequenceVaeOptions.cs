@@ -9,6 +9,13 @@ public sealed record VariantScoringOptions
     /// <summary>Seed of the noise, which is the same for all sequences. Default 0.</summary>
     public int Seed { get; init; }
 
+    /// <summary>
+    /// Whether the decoder of a model trained with dropout has a dropout mask of its own in each draw, the same ones for all sequences: an average over the approximate
+    /// posterior of the weights that such a training amounts to (Gal and Ghahramani 2016), in the place of the one that DeepSequence and EVE train. It orders variants a
+    /// little better; the bounds themselves are lower than those of the whole network. Default true.
+    /// </summary>
+    public bool SampleDropout { get; init; } = true;
+
     /// <summary>An aligned sequence to compare with instead of the layout's reference, one character for each column. Default null: the layout's reference.</summary>
     public string? Reference { get; init; }
 
