@@ -47,6 +47,26 @@ public sealed record SimulatedFamily(IReadOnlyList<SimulatedSequence> Sequences,
     /// <summary>Names of the annotation fields in headers.</summary>
     public static IReadOnlyList<string> AnnotationNames { get; } = ["Subfamily", "Clade"];
 
+    /// <summary>
+    /// What a deep mutational scan of the reference would measure: every single substitution, as <c>R75H</c>, with its fitness, minus the change of energy.
+    /// </summary>
+    public IEnumerable<(string Variant, double Fitness)> SubstitutionEffects()
+    {
+        string reference = Sequences[0].Text;
+        byte[] tokens = [.. reference.Select(letter => (byte)FamilySimulator.Alphabet.IndexOf(letter, StringComparison.Ordinal))];
+        for (int position = 0; position < tokens.Length; position++)
+        {
+            for (int letter = 0; letter < PottsModel.Letters; letter++)
+            {
+                if (letter != tokens[position])
+                {
+                    yield return (string.Create(CultureInfo.InvariantCulture, $"{reference[position]}{position + 1}{FamilySimulator.Alphabet[letter]}"),
+                        -ReferenceModel.SubstitutionEnergy(tokens, position, letter));
+                }
+            }
+        }
+    }
+
     /// <summary>Writes the family as FASTA with headers <c>name|subfamily|clade|</c>; load it with AnnotationStart and AnnotationSeparator <c>|</c>.</summary>
     public void Save(string path) =>
         FastaFile.Write(path, Sequences.Select(s => ($"{s.Name}|{s.Subfamily}|{s.Clade}|", s.Text)));
@@ -66,7 +86,7 @@ public sealed record SimulatedSequence(string Name, string Subfamily, string Cla
 /// </summary>
 public static class FamilySimulator
 {
-    private const string Alphabet = "ACDEFGHIKLMNPQRSTVWY";
+    internal const string Alphabet = "ACDEFGHIKLMNPQRSTVWY";
 
     private static readonly string[] SubfamilyNames = ["trypsin-like", "chymotrypsin-like", "elastase-like", "granzyme-like", "kallikrein-like", "tryptase-like"];
 

@@ -3,7 +3,7 @@ namespace Vae.MLNet;
 /// <summary>How variants are scored with a sequence autoencoder.</summary>
 public sealed record VariantScoringOptions
 {
-    /// <summary>Draws from the posterior for each sequence and member. Default 100.</summary>
+    /// <summary>Draws from the posterior for each sequence, shared out among the members of an ensemble (rounded up) and made in pairs of opposite noise. Default 100.</summary>
     public int Samples { get; init; } = 100;
 
     /// <summary>Seed of the noise, which is the same for all sequences. Default 0.</summary>

@@ -15,7 +15,10 @@ namespace Vae.MLNet;
 /// <remarks>
 /// <para>One-hot vectors never exist: the encoder's first layer sums the rows of its weight that the tokens stand for, and the likelihood is gathered by token. What
 /// becomes of gaps is up to the alphabet's <see cref="Inference.GapTreatment"/>.</para>
-/// <para>The loss of a batch is the weighted mean of -log p(x|z) + Beta · KL(q(z|x) ‖ p(z)) in nats, with one z for each sequence and step.</para>
+/// <para>The loss of a batch is the mean of -log p(x|z) + Beta · KL(q(z|x) ‖ p(z)) in nats, with one z for each sequence and step. Sequences are drawn into batches in
+/// proportion to their weights; validation losses are weighted means.</para>
+/// <para>The output layer's biases start as the logits of the site-independent model of the same weighted sequences, so that the network has only to learn what goes
+/// beyond it.</para>
 /// <para>
 /// | | |
 /// |---|---|

@@ -28,7 +28,8 @@ internal sealed class VariantScorer : IDisposable
     {
         _layout = model.Layout;
         _latent = model.LatentDimension;
-        _samples = options.Samples;
+        // Shared out among the members, rounded up: an ensemble takes hardly longer than one model.
+        _samples = (options.Samples + model.Members.Count - 1) / model.Members.Count;
         _threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         _cancellation = options.CancellationToken;
         for (int m = 0; m < model.Members.Count; m++)
@@ -41,8 +42,9 @@ internal sealed class VariantScorer : IDisposable
             {
                 int draws = Math.Min(left, DecodedRows);
                 float[] noise = new float[draws * _latent];
-                foreach (ref float value in noise.AsSpan())
-                    value = (float)random.Next();
+                // In pairs of ε and -ε, whose errors of first order cancel.
+                for (int i = 0; i < noise.Length; i++)
+                    noise[i] = i / _latent % 2 == 0 ? (float)random.Next() : -noise[i - _latent];
                 blocks.Add(new(noise, masks ? [.. member.Options.DecoderLayers.Select(width => random.Mask(draws * width, member.Options.Dropout))] : []));
             }
             _members.Add((new SharedSession(VaeGraphs.EvidenceFile(member, masks)), [.. blocks]));
