@@ -18,7 +18,7 @@ internal static class Demo
         string Target(string name) => Path.Combine(options.Output.FullName, name);
         var ml = new MLContext(options.Seed);
 
-        var (alignment, conserved) = Load(ml, options, Target("family.fasta"));
+        var (alignment, conserved, simulated) = Load(ml, options, Target("family.fasta"));
         // A fifth is held out: what the model cannot have seen is what statistics are read against.
         var natural = alignment.WithSequenceWeights();
         var (train, held) = natural.Split(0.2, options.Seed);
@@ -33,7 +33,7 @@ internal static class Demo
         var vae = ml.Vae;
         var site = SiteIndependentModel.Fit(train);
 
-        Alignment[] sets =
+        SequenceAlignment[] sets =
         [
             site.Sample(options.Samples, options.Seed),
             vae.SampleSequences(model.Model, options.Samples, new() { Seed = options.Seed }),
@@ -43,14 +43,14 @@ internal static class Demo
         sets[2].SaveFasta(Target("samples.fasta"));
         Statistics(train, held, names, sets, conserved, Target);
 
-        Variants(vae, model.Model, site, Target, cancellation);
+        Variants(vae, model.Model, site, simulated, Target, cancellation);
         Latents(model, natural, options, Target);
         Design(model.Model, natural, Target);
         Pictures.Logo(Target("logo.png"), natural, sets[2], Around(natural.Layout, conserved));
         AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Everything is in [bold]{options.Output.FullName}[/]; {watch.Elapsed.TotalSeconds:F0} s in all.");
     }
 
-    private static (Alignment Alignment, IReadOnlyList<(int Position, char Letter)> Conserved) Load(MLContext ml, ExampleOptions options, string simulated)
+    private static (SequenceAlignment Alignment, IReadOnlyList<(int Position, char Letter)> Conserved, SimulatedFamily? Simulated) Load(MLContext ml, ExampleOptions options, string simulated)
     {
         if (options.Alignment is { } file)
         {
@@ -59,15 +59,15 @@ internal static class Demo
                 ReferenceName = options.Reference,
                 AnnotationStart = options.AnnotationStart,
                 AnnotationSeparator = options.AnnotationStart is null ? null : "|",
-            }), options.Conserved);
+            }), options.Conserved, null);
         }
         var family = FamilySimulator.Simulate(new SimulationOptions { Seed = options.Seed });
         family.Save(simulated);
         return (ml.Vae.LoadAlignment(simulated,
-            new SequenceAlignmentOptions { AnnotationStart = "|", AnnotationSeparator = "|", AnnotationNames = SimulatedFamily.AnnotationNames }), family.Triad);
+            new SequenceAlignmentOptions { AnnotationStart = "|", AnnotationSeparator = "|", AnnotationNames = SimulatedFamily.AnnotationNames }), family.Triad, family);
     }
 
-    private static SequenceVaeTransformer Train(MLContext ml, Alignment train, ExampleOptions options, CancellationToken cancellation)
+    private static SequenceVaeTransformer Train(MLContext ml, SequenceAlignment train, ExampleOptions options, CancellationToken cancellation)
     {
         SequenceVaeTransformer? fitted = null;
         AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new ElapsedTimeColumn()).Start(context =>
@@ -76,8 +76,11 @@ internal static class Demo
             var progress = new Reporter(value =>
             {
                 var epoch = value.Training.Latest;
-                tasks[value.Member].MaxValue = 600;
-                tasks[value.Member].Value = Math.Min(600, epoch.Epoch * Math.Ceiling(train.Count * 0.9 / 128));
+                // Early stopping ends a member long before the last epoch that it may have.
+                tasks[value.Member].MaxValue = value.Training.Epochs;
+                tasks[value.Member].Value = epoch.Epoch;
+                if (value.Member > 0)
+                    tasks[value.Member - 1].Value = tasks[value.Member - 1].MaxValue;
                 tasks[value.Member].Description = string.Create(CultureInfo.InvariantCulture, $"Member {value.Member + 1}: epoch {epoch.Epoch}, validation loss {epoch.ValidationLoss:F1} nats");
             });
             fitted = ml.Vae.SequenceAutoencoder(options: new()
@@ -87,11 +90,12 @@ internal static class Demo
                 Progress = progress,
                 CancellationToken = cancellation,
             }).Fit(train);
+            tasks[^1].Value = tasks[^1].MaxValue;
         });
         return fitted!;
     }
 
-    private static void Statistics(Alignment train, Alignment held, string[] names, Alignment[] sets, IReadOnlyList<(int Position, char Letter)> conserved, Func<string, string> target)
+    private static void Statistics(SequenceAlignment train, SequenceAlignment held, string[] names, SequenceAlignment[] sets, IReadOnlyList<(int Position, char Letter)> conserved, Func<string, string> target)
     {
         var table = new Table().Title("Samples against held-out natural sequences").AddColumns("sequences", "f(a), r", "C(a,b), r", "slope", "C(a,b,c), r", "nearest in training", "conserved sites");
         var options = new SequenceStatisticsOptions { MaxPoints = 4000, TripleSelection = TripleSelection.Strongest };
@@ -110,7 +114,7 @@ internal static class Demo
         AnsiConsole.Write(table);
     }
 
-    private static void Variants(VaeCatalog vae, SequenceVaeModel model, SiteIndependentModel site, Func<string, string> target, CancellationToken cancellation)
+    private static void Variants(VaeCatalog vae, SequenceVaeModel model, SiteIndependentModel site, SimulatedFamily? simulated, Func<string, string> target, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
         var scores = vae.ScoreAllSubstitutions(model, new() { CancellationToken = cancellation });
@@ -119,6 +123,14 @@ internal static class Demo
         double rank = RankStatistics.Spearman([.. scores.Select(score => score.Score!.Value)], [.. baseline.Select(score => score.Score!.Value)]);
         AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"Scored {scores.Count} substitutions with 100 posterior samples and {model.Members.Count} members in {seconds:F1} s; rank correlation with the site-independent score {rank:F3}.");
+        if (simulated is not null)
+        {
+            // What a deep mutational scan would have measured is known here: the energies that the family evolved under.
+            double[] truth = [.. simulated.SubstitutionEffects().Select(effect => effect.Fitness)];
+            double Rank(IEnumerable<VariantScore> values) => RankStatistics.Spearman([.. values.Select(value => value.Score!.Value)], truth);
+            AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+                $"Rank correlation with the true effects: autoencoder [bold]{Rank(scores):F3}[/], site-independent [bold]{Rank(baseline):F3}[/].");
+        }
         var ordered = scores.Zip(baseline).OrderBy(pair => pair.First.Score).ToArray();
         var table = new Table().Title("Substitutions the model likes least and best").AddColumns("variant", "ΔELBO", "site-independent", "variant", "ΔELBO", "site-independent");
         for (int i = 0; i < 5; i++)
@@ -132,7 +144,7 @@ internal static class Demo
             .Prepend("variant,score,site_independent"));
     }
 
-    private static void Latents(SequenceVaeTransformer model, Alignment natural, ExampleOptions options, Func<string, string> target)
+    private static void Latents(SequenceVaeTransformer model, SequenceAlignment natural, ExampleOptions options, Func<string, string> target)
     {
         float[][] latents = [.. Rows(model.Transform(natural), model.LatentColumnName)];
         var names = natural.AnnotationNames;
@@ -141,7 +153,7 @@ internal static class Demo
     }
 
     /// <summary>What an application does with the exported files: no ML.NET, no TorchSharp.</summary>
-    private static void Design(SequenceVaeModel model, Alignment natural, Func<string, string> target)
+    private static void Design(SequenceVaeModel model, SequenceAlignment natural, Func<string, string> target)
     {
         model.ExportEncoder(target("encoder.onnx"));
         model.ExportDecoder(target("decoder.onnx"), withGradient: true);
@@ -156,6 +168,16 @@ internal static class Demo
             table.AddRow(i.ToString(CultureInfo.InvariantCulture), Share(Identity(sequence, from)), Share(Identity(sequence, to)), sequence[..Math.Min(60, sequence.Length)]);
         }
         AnsiConsole.Write(table);
+
+        // An objective of one's own: more positive charge, held to the family by the prior.
+        float[] start = encoder.Encode(from).Mean;
+        var charge = SequenceObjective.Expected(decoder.Layout, Charge);
+        var found = decoder.Optimize(-1 * charge, start, new() { Steps = 100, PriorWeight = 0.5f });
+        string before = decoder.MostProbable(start);
+        AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+            $"Optimised for charge: {before.Sum(Charge):+0;-0} before, {found.Sequence.Sum(Charge):+0;-0} after, {Share(Identity(before, found.Sequence))} of the letters the same.");
+
+        static float Charge(char letter) => letter is 'K' or 'R' ? 1 : letter is 'D' or 'E' ? -1 : 0;
     }
 
     private static double Identity(string a, string b) => a.Zip(b).Count(pair => pair.First == pair.Second) / (double)a.Length;

@@ -2,7 +2,6 @@ using System.Globalization;
 using ScottPlot;
 using Vae.MLNet;
 using Vae.MLNet.Inference;
-using Alignment = Vae.MLNet.Alignment;
 
 namespace SerineProteases;
 
@@ -90,7 +89,7 @@ internal static class Pictures
     }
 
     /// <summary>Sequence logos (Schneider and Stephens 1990): the height of a letter is its share of the column's information in bits.</summary>
-    public static void Logo(string path, Alignment natural, Alignment generated, int[] columns)
+    public static void Logo(string path, SequenceAlignment natural, SequenceAlignment generated, int[] columns)
     {
         using var plot = New("Natural (top) and generated sequences (below): information in bits", "", "");
         double most = Math.Log2(natural.Alphabet.OutputSymbolCount), gap = 0.8;
@@ -99,14 +98,14 @@ internal static class Pictures
         Draw(generated, 0);
         plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, columns.Length).Select(i => (double)i)], [.. columns.Select(c => names[c])]);
         plot.Axes.Bottom.TickLabelStyle.Rotation = 90;
-        plot.Axes.Bottom.TickLabelStyle.Alignment = ScottPlot.Alignment.MiddleLeft;
+        plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.MiddleLeft;
         plot.Axes.Bottom.MinimumSize = 60;
         plot.Axes.Left.SetTicks([0, 2, 4, most + gap, most + gap + 2, most + gap + 4], ["0", "2", "4", "0", "2", "4"]);
         plot.Axes.SetLimits(-0.7, columns.Length - 0.3, 0, 2 * most + gap);
         plot.HideGrid();
         plot.SavePng(path, 1400, 560);
 
-        void Draw(Alignment alignment, double floor)
+        void Draw(SequenceAlignment alignment, double floor)
         {
             double[,] frequencies = SequenceStatistics.SingleSiteFrequencies(alignment);
             int symbols = frequencies.GetLength(1);
@@ -126,7 +125,7 @@ internal static class Pictures
                     if (height > 0.22)
                     {
                         var text = plot.Add.Text(letter.ToString(), i, y + height / 2);
-                        text.LabelAlignment = ScottPlot.Alignment.MiddleCenter;
+                        text.LabelAlignment = Alignment.MiddleCenter;
                         text.LabelFontSize = (float)Math.Min(22, 10 + 14 * height);
                         text.LabelBold = true;
                         text.LabelFontColor = Of(letter);

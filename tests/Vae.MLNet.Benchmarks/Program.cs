@@ -13,6 +13,8 @@ var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run
     ["service"] = ("requests a second and p99 of the decoder service, against a bare OnnxRuntime endpoint; model replaced under load", ServiceBenchmark.Run),
     ["sequences"] = ("loading an alignment and sequence weights, against strings and a one-hot matrix product", SequenceBenchmark.Run),
     ["streaming"] = ("an epoch over 10 million rows made as they are read; 'rates' sets it against training in memory", StreamingBenchmark.Run),
+    ["generation"] = ("statistics of generated serine proteases (real data), by how latents are drawn: generation [JSON-OPTIONS ...]", GenerationBenchmark.Run),
+    ["variants"] = ("held-out likelihood and variant effects of sequence models, against the site-independent one: variants [FAMILY,...] [JSON-OPTIONS ...]", VariantBenchmark.Run),
 };
 
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))

@@ -18,12 +18,12 @@ internal static class SequenceBenchmark
         {
             var layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, new string('A', Length));
             var tokens = Family(Rows);
-            Alignment.FromTokens(layout, tokens).SaveFasta(path);
+            SequenceAlignment.FromTokens(layout, tokens).SaveFasta(path);
             Paired.Run($"Loading {Rows} sequences of {Length} from FASTA", "sequence", Rows, rounds: 5,
                 new("lines as strings, letters by dictionary", () => Paired.Seconds(() => PlainLoad(path))),
                 new("LoadAlignment", () => Paired.Seconds(() => context.Vae.LoadAlignment(path))));
 
-            var family = Alignment.FromTokens(layout, tokens.AsSpan(0, Weighed * Length));
+            var family = SequenceAlignment.FromTokens(layout, tokens.AsSpan(0, Weighed * Length));
             // The same number, apart from pairs within rounding of the threshold.
             double product = OneHotProduct(family), ours = context.Vae.SequenceWeights(family).EffectiveCount;
             if (Math.Abs(product - ours) > 0.01 * ours)
@@ -80,7 +80,7 @@ internal static class SequenceBenchmark
             throw new InvalidOperationException("Sequences are missing.");
     }
 
-    private static double OneHotProduct(Alignment family)
+    private static double OneHotProduct(SequenceAlignment family)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();

@@ -40,11 +40,32 @@ public sealed record SimulationOptions
 /// <summary>A simulated family.</summary>
 /// <param name="Sequences">Aligned sequences with their names and subfamilies; the first one, the reference, has no gaps.</param>
 /// <param name="Model">What selection acted by; the subfamilies' own preferences come on top.</param>
+/// <param name="ReferenceModel">What selection the reference evolved under: the model with its subfamily's preferences. Its energies are the true effects of substitutions.</param>
 /// <param name="Triad">Positions of the catalytic letters H, D, S in the reference, counted from 1.</param>
-public sealed record SimulatedFamily(IReadOnlyList<SimulatedSequence> Sequences, PottsModel Model, IReadOnlyList<(int Position, char Letter)> Triad)
+public sealed record SimulatedFamily(IReadOnlyList<SimulatedSequence> Sequences, PottsModel Model, PottsModel ReferenceModel, IReadOnlyList<(int Position, char Letter)> Triad)
 {
     /// <summary>Names of the annotation fields in headers.</summary>
     public static IReadOnlyList<string> AnnotationNames { get; } = ["Subfamily", "Clade"];
+
+    /// <summary>
+    /// What a deep mutational scan of the reference would measure: every single substitution, as <c>R75H</c>, with its fitness, minus the change of energy.
+    /// </summary>
+    public IEnumerable<(string Variant, double Fitness)> SubstitutionEffects()
+    {
+        string reference = Sequences[0].Text;
+        byte[] tokens = [.. reference.Select(letter => (byte)FamilySimulator.Alphabet.IndexOf(letter, StringComparison.Ordinal))];
+        for (int position = 0; position < tokens.Length; position++)
+        {
+            for (int letter = 0; letter < PottsModel.Letters; letter++)
+            {
+                if (letter != tokens[position])
+                {
+                    yield return (string.Create(CultureInfo.InvariantCulture, $"{reference[position]}{position + 1}{FamilySimulator.Alphabet[letter]}"),
+                        -ReferenceModel.SubstitutionEnergy(tokens, position, letter));
+                }
+            }
+        }
+    }
 
     /// <summary>Writes the family as FASTA with headers <c>name|subfamily|clade|</c>; load it with AnnotationStart and AnnotationSeparator <c>|</c>.</summary>
     public void Save(string path) =>
@@ -65,7 +86,7 @@ public sealed record SimulatedSequence(string Name, string Subfamily, string Cla
 /// </summary>
 public static class FamilySimulator
 {
-    private const string Alphabet = "ACDEFGHIKLMNPQRSTVWY";
+    internal const string Alphabet = "ACDEFGHIKLMNPQRSTVWY";
 
     private static readonly string[] SubfamilyNames = ["trypsin-like", "chymotrypsin-like", "elastase-like", "granzyme-like", "kallikrein-like", "tryptase-like"];
 
@@ -95,12 +116,14 @@ public static class FamilySimulator
         model.Evolve(ancestor, 400 * length, random);
 
         int[] free = [.. Enumerable.Range(0, length).Where(i => !triad.ContainsKey(i))];
+        var models = new Dictionary<string, PottsModel> { ["ancestor"] = model };
         var leaves = new List<(byte[] Sequence, string Subfamily, string Clade)>();
         for (int s = 0; s < options.Subfamilies; s++)
         {
             string name = s < SubfamilyNames.Length ? SubfamilyNames[s] : string.Create(CultureInfo.InvariantCulture, $"subfamily {s + 1}");
             random.Shuffle(free);
             var own = model.Favour(free.Take(options.SpecificityPositions).Select(i => (i, random.Next(PottsModel.Letters))).ToArray(), 4);
+            models.Add(name, own);
             byte[] founder = [.. ancestor];
             own.Evolve(founder, 60 * length, random);
             int count = options.Sequences * (s + 1) / options.Subfamilies - options.Sequences * s / options.Subfamilies;
@@ -141,7 +164,7 @@ public static class FamilySimulator
             (leaves[0], leaves[reference]) = (leaves[reference], leaves[0]);
         return new SimulatedFamily(
             [.. leaves.Select((leaf, n) => new SimulatedSequence(string.Create(CultureInfo.InvariantCulture, $"sim{n + 1:D5}"), leaf.Subfamily, leaf.Clade, Text(leaf.Sequence)))],
-            model, [.. triad.Select(pair => (pair.Key + 1, Alphabet[pair.Value]))]);
+            model, models[leaves[0].Subfamily], [.. triad.Select(pair => (pair.Key + 1, Alphabet[pair.Value]))]);
 
         void Delete(byte[] sequence)
         {

@@ -153,6 +153,32 @@ public sealed class SequenceDecoder : IDisposable
         SequenceSampleOptions? options = null) =>
         Decode(Decoder.Interpolate(from, to, steps, mode).Latents.Span, seed, options ?? new() { Selection = SymbolSelection.MostProbable });
 
+    /// <summary>
+    /// Searches for a latent whose probabilities make an objective small, by gradient descent: see <see cref="SequenceObjective"/> for objectives, and
+    /// <see cref="LatentOptimizationOptions.PriorWeight"/> for what keeps the latent where the family is.
+    /// </summary>
+    /// <param name="objective">Function of the probabilities (position after position, <see cref="SymbolCount"/> each).</param>
+    /// <param name="start">Where to start: <see cref="LatentDimension"/> numbers, such as the posterior mean of a natural sequence.</param>
+    /// <param name="options">How to descend; null for the defaults.</param>
+    /// <param name="cancellationToken">Stops the descent.</param>
+    /// <returns>The way, and the most probable sequence at its best point.</returns>
+    /// <exception cref="InvalidOperationException">The decoder was exported without gradient.</exception>
+    /// <exception cref="ArgumentException">The start has another length or is not finite, or the objective does not fit the decoder.</exception>
+    /// <exception cref="OperationCanceledException">The descent was stopped.</exception>
+    /// <exception cref="ObjectDisposedException">The decoder has been disposed.</exception>
+    public SequenceOptimization Optimize(LatentObjective objective, ReadOnlySpan<float> start, LatentOptimizationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var descent = Decoder.Optimize(objective, start, options, cancellationToken);
+        return new(descent, MostProbable(descent.BestLatent));
+    }
+
+    /// <summary>Where the probability of a letter stands among those that <see cref="Probabilities"/> gives.</summary>
+    /// <param name="referencePosition">Position in the reference's numbering.</param>
+    /// <param name="letter">The letter; <c>-</c> is the gap where the alphabet has it as a symbol.</param>
+    /// <returns>The index.</returns>
+    /// <exception cref="ArgumentException">The position is not modelled, or the letter is not one of the symbols.</exception>
+    public int IndexOf(int referencePosition, char letter) => SequenceObjective.Index(Layout, referencePosition, letter, nameof(letter));
+
     /// <summary>Frees the model once the calls in flight have ended; later calls throw.</summary>
     public void Dispose() => Decoder.Dispose();
 

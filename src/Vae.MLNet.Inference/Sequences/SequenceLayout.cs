@@ -148,6 +148,28 @@ public sealed class SequenceLayout
         return Alphabet.Encode(sequence);
     }
 
+    /// <summary>Sequences as one-hot groups, for encoders that were exported to read numbers instead of tokens.</summary>
+    /// <param name="tokens">Tokens, sequence after sequence: n x <see cref="Length"/>.</param>
+    /// <returns>
+    /// n x <see cref="Length"/> x <see cref="SequenceAlphabet.InputSymbolCount"/> numbers: 1 at the token's place in its group, and groups of zeros for tokens that encoders
+    /// do not read.
+    /// </returns>
+    /// <exception cref="ArgumentException">The tokens are not whole sequences or not all of the alphabet.</exception>
+    public float[] OneHot(ReadOnlySpan<byte> tokens)
+    {
+        int rows = Guard.Rows(tokens.Length, Length, nameof(tokens), "the layout's length"), symbols = Alphabet.InputSymbolCount;
+        int bad = tokens.IndexOfAnyInRange((byte)Alphabet.TokenCount, byte.MaxValue);
+        if (bad >= 0)
+            throw new ArgumentException(Guard.Invariant($"Token {tokens[bad]} at place {bad} is not one of the alphabet (0 to {Alphabet.UnknownToken})."), nameof(tokens));
+        var values = new float[Guard.ArrayLength(rows, Length * symbols, nameof(tokens))];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if (tokens[i] < symbols)
+                values[i * symbols + tokens[i]] = 1;
+        }
+        return values;
+    }
+
     /// <summary>The text of a sequence.</summary>
     /// <param name="tokens"><see cref="Length"/> tokens.</param>
     /// <returns>One character for each modelled column; gaps are <c>-</c>.</returns>

@@ -124,17 +124,20 @@ internal static partial class VaeGraphs
         graph.Has(name) ? name : graph.Constant(name, values, values.Length);
 
     /// <summary>The encoder's output, [N, 2 latent]: posterior means and what the posterior deviations come from.</summary>
-    private static string Statistics(OnnxGraph graph, VaeModel model, string x)
+    private static string Statistics(OnnxGraph graph, VaeModel model, string x, int layersDone = 0)
     {
-        for (int i = 0; i < model.Architecture.EncoderLayers; i++)
+        // A first layer that was added by other means still lacks its activation.
+        if (layersDone > 0)
+            x = Activate(graph, model.Options.Activation, x);
+        for (int i = layersDone; i < model.Architecture.EncoderLayers; i++)
             x = Activate(graph, model.Options.Activation, Linear(graph, model, x, Check.Invariant($"encoder.{i}")));
         return Linear(graph, model, x, "posterior");
     }
 
-    private static (string Mean, string LogSigma, string Variance) Encode(OnnxGraph graph, VaeModel model, string x, string mean, string? sigma)
+    private static (string Mean, string LogSigma, string Variance) Encode(OnnxGraph graph, VaeModel model, string x, string mean, string? sigma, int layersDone = 0)
     {
         var options = model.Options;
-        string statistics = Statistics(graph, model, x);
+        string statistics = Statistics(graph, model, x, layersDone);
         int latent = model.LatentDimension;
         graph.Node("Slice", [statistics, graph.Ints(0), graph.Ints(latent), graph.Ints(1)], mean);
         string raw = graph.Columns(statistics, latent, 2 * latent);
@@ -154,7 +157,7 @@ internal static partial class VaeGraphs
     /// <summary>What the backward pass needs of a forward one.</summary>
     private sealed record Trace(IReadOnlyList<(string Before, string After)> Hidden, string Output, string Reconstruction);
 
-    private static Trace Decode(OnnxGraph graph, VaeModel model, string z, string? reconstruction, string? logits)
+    private static Trace Decode(OnnxGraph graph, VaeModel model, string z, string? reconstruction, string? logits, Func<int, string, string>? afterHidden = null)
     {
         var hidden = new List<(string Before, string After)>();
         string x = z;
@@ -162,6 +165,7 @@ internal static partial class VaeGraphs
         {
             string before = Linear(graph, model, x, Check.Invariant($"decoder.{i}"));
             x = Activate(graph, model.Options.Activation, before);
+            x = afterHidden?.Invoke(i, x) ?? x;
             hidden.Add((before, x));
         }
         bool last = model.Options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian && model.Scale.Kind == InputScaling.None;

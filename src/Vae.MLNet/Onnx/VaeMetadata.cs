@@ -12,13 +12,18 @@ internal static class VaeMetadata
         Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
-        AnomalyKind = "anomaly", ImputerKind = "imputer";
+        AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent";
 
-    /// <summary>Of an anomaly detector: score above which a row is labelled, and networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
+    /// <summary>Of an anomaly detector: score above which a row is labelled. Of a detector or a sequence model: networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
     public const string Threshold = "vae.threshold", Members = "vae.members", Iterations = "vae.iterations";
 
     /// <summary>Initialisers with the constants of the input scaling.</summary>
     public const string Offset = "scaling.offset", Factor = "scaling.factor";
+
+    /// <summary>What the names of an ensemble's later members start with; the first has none. Their options and provenance are under keys of their own.</summary>
+    public static string MemberPrefix(int member) => member == 0 ? "" : Check.Invariant($"member.{member}.");
+
+    public static string MemberKey(string key, int member) => member == 0 ? key : Check.Invariant($"{key}.member.{member}");
 
     public const string FormatVersion = "1";
 
@@ -56,12 +61,12 @@ internal static class VaeMetadata
     /// Parameters that no node of the graph uses (the decoder's, where only the latent is wanted) go into the metadata: as initialisers OnnxRuntime would warn
     /// about them at every load, and without them the model could not be read back.
     /// </summary>
-    public static void WriteUnusedParameters(OnnxGraph graph, VaeModel model)
+    public static void WriteUnusedParameters(OnnxGraph graph, VaeModel model, string prefix = "")
     {
         foreach (var slot in model.Architecture.Slots)
         {
-            if (!graph.Has(slot.Name))
-                graph.Metadata(Parameters + slot.Name, Convert.ToBase64String(MemoryMarshal.AsBytes(model.Parameter(slot.Name))));
+            if (!graph.Has(prefix + slot.Name))
+                graph.Metadata(Parameters + prefix + slot.Name, Convert.ToBase64String(MemoryMarshal.AsBytes(model.Parameter(slot.Name))));
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Vae.MLNet.Inference;
 using Vae.MLNet.Training;
 
 namespace Vae.MLNet.Onnx;
@@ -10,7 +11,39 @@ internal static class VaeModelReader
 {
     private const int LargestDimension = 1 << 20, LongestJson = 1 << 24;
 
-    public static VaeModel Read(OnnxFile file)
+    /// <summary>Reads all members of a sequence model.</summary>
+    public static SequenceVaeModel ReadSequences(OnnxFile file)
+    {
+        if (file.Kind != VaeMetadata.SequenceKind)
+            throw Check.BadFile(file.Name, $"it holds no autoencoder of sequences; its kind is '{OnnxFile.Shown(file.Kind)}', '{VaeMetadata.SequenceKind}' is expected.");
+        var layout = Layout(file) ?? throw Check.BadFile(file.Name, $"its metadata has no '{Sequences.TokenColumns.LayoutMetadata}'.");
+        int count = Integer(file, VaeMetadata.Members);
+        // One after another, so that a number that is not true is found at the first member that is missing.
+        var members = new List<VaeModel>();
+        for (int member = 0; member < count; member++)
+            members.Add(Read(file, layout, member));
+        if (members.Any(member => !member.Architecture.HasSameShape(members[0].Architecture)))
+            throw Check.BadFile(file.Name, "its members differ in their architecture.");
+        return new SequenceVaeModel(layout, members);
+    }
+
+    private static SequenceLayout? Layout(OnnxFile file)
+    {
+        if (!file.Metadata.ContainsKey(Sequences.TokenColumns.LayoutMetadata))
+            return null;
+        try
+        {
+            return SequenceLayout.FromJson(Json(file, Sequences.TokenColumns.LayoutMetadata));
+        }
+        catch (InvalidDataException e)
+        {
+            throw Check.BadFile(file.Name, e.Message, e);
+        }
+    }
+
+    public static VaeModel Read(OnnxFile file) => Read(file, Layout(file), 0);
+
+    private static VaeModel Read(OnnxFile file, SequenceLayout? layout, int member)
     {
         switch (file.Kind)
         {
@@ -20,7 +53,12 @@ internal static class VaeModelReader
                 throw Check.BadFile(file.Name, "it holds no decoder: it is an encoder alone. A model is read back from a file of both, as VaeModel.Save writes it, or from a saved pipeline.");
         }
         int features = Integer(file, VaeMetadata.Features), latent = Integer(file, VaeMetadata.Latent);
-        var options = Options(file);
+        var options = Options(file, VaeMetadata.MemberKey(VaeMetadata.Options, member));
+        if (layout is not null && (options.Likelihood != Likelihood.Categorical || options.GroupSize != layout.Alphabet.OutputSymbolCount || features != (long)layout.Length * options.GroupSize))
+        {
+            throw Check.BadFile(file.Name, Check.Invariant(
+                $"its layout says {layout.Length} positions of {layout.Alphabet.OutputSymbolCount} symbols, its options {features} features in groups of {options.GroupSize}."));
+        }
         if (options.LatentDimension != latent)
             throw Check.BadFile(file.Name, Check.Invariant($"its options speak of {options.LatentDimension} latent dimensions, '{VaeMetadata.Latent}' of {latent}."));
         if (file.Required(VaeMetadata.Likelihood) is var likelihood && likelihood != options.Likelihood.ToString())
@@ -28,13 +66,14 @@ internal static class VaeModelReader
         VaeArchitecture architecture;
         try
         {
-            architecture = new VaeArchitecture(features, options);
+            architecture = new VaeArchitecture(features, options, layout);
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or OverflowException)
         {
             throw Check.BadFile(file.Name, "its options do not fit its features: " + e.Message, e);
         }
-        return new VaeModel(architecture, Parameters(file, architecture), Scale(file, options, features), Residual(file, features), Training(file));
+        return new VaeModel(architecture, Parameters(file, architecture, VaeMetadata.MemberPrefix(member)), Scale(file, options, features), Residual(file, features),
+            Training(file, VaeMetadata.MemberKey(VaeMetadata.Training, member)));
     }
 
     private static int Integer(OnnxFile file, string key)
@@ -45,16 +84,16 @@ internal static class VaeModelReader
             : throw Check.BadFile(file.Name, Check.Invariant($"'{key}' is '{OnnxFile.Shown(text)}'; a whole number from 1 to {LargestDimension} is expected."));
     }
 
-    private static VaeTrainer.Options Options(OnnxFile file)
+    private static VaeTrainer.Options Options(OnnxFile file, string key)
     {
-        string json = Json(file, VaeMetadata.Options);
+        string json = Json(file, key);
         try
         {
             return VaeTrainer.Options.FromJson(json);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidOperationException or FormatException or OverflowException)
         {
-            throw Check.BadFile(file.Name, $"'{VaeMetadata.Options}' is not a valid set of options: {e.Message}", e);
+            throw Check.BadFile(file.Name, $"'{key}' is not a valid set of options: {e.Message}", e);
         }
     }
 
@@ -65,29 +104,29 @@ internal static class VaeModelReader
     }
 
     /// <summary>All parameters. The flat array is allocated when every one of them has been found to be there.</summary>
-    private static float[] Parameters(OnnxFile file, VaeArchitecture architecture)
+    private static float[] Parameters(OnnxFile file, VaeArchitecture architecture, string prefix)
     {
         foreach (var slot in architecture.Slots)
         {
-            if (file.HasInitializer(slot.Name))
+            if (file.HasInitializer(prefix + slot.Name))
                 continue;
-            if (!file.Metadata.TryGetValue(VaeMetadata.Parameters + slot.Name, out string? text))
+            if (!file.Metadata.TryGetValue(VaeMetadata.Parameters + prefix + slot.Name, out string? text))
             {
                 bool decoder = slot.Name.StartsWith("decoder.", StringComparison.Ordinal) || slot.Name.StartsWith("output.", StringComparison.Ordinal);
                 throw Check.BadFile(file.Name, decoder
-                    ? $"it holds no decoder: neither an initialiser nor metadata for the parameter '{slot.Name}' (kind '{OnnxFile.Shown(file.Kind)}')."
-                    : $"it holds no parameter '{slot.Name}', which its options ask for (kind '{OnnxFile.Shown(file.Kind)}').");
+                    ? $"it holds no decoder: neither an initialiser nor metadata for the parameter '{prefix}{slot.Name}' (kind '{OnnxFile.Shown(file.Kind)}')."
+                    : $"it holds no parameter '{prefix}{slot.Name}', which its options ask for (kind '{OnnxFile.Shown(file.Kind)}').");
             }
             long expected = (slot.Length * 4L + 2) / 3 * 4;
             if (text.Length != expected)
-                throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Parameters}{slot.Name}' has {text.Length} characters of base64; {expected} are expected."));
+                throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Parameters}{prefix}{slot.Name}' has {text.Length} characters of base64; {expected} are expected."));
         }
         // Lengths of initialisers are checked here, before the whole is allocated.
         var parts = new float[architecture.Slots.Count][];
         for (int i = 0; i < parts.Length; i++)
         {
             var slot = architecture.Slots[i];
-            parts[i] = file.Floats(slot.Name, slot.Shape) ?? Base64(file, slot);
+            parts[i] = file.Floats(prefix + slot.Name, slot.Shape) ?? Base64(file, prefix, slot);
             if (Array.FindIndex(parts[i], value => !float.IsFinite(value)) is >= 0 and var at)
                 throw Check.BadFile(file.Name, Check.Invariant($"the parameter '{slot.Name}' holds {parts[i][at]} at {at}; finite numbers are expected."));
         }
@@ -97,11 +136,11 @@ internal static class VaeModelReader
         return parameters;
     }
 
-    private static float[] Base64(OnnxFile file, ParameterSlot slot)
+    private static float[] Base64(OnnxFile file, string prefix, ParameterSlot slot)
     {
         var values = new float[slot.Length];
-        if (!Convert.TryFromBase64String(file.Metadata[VaeMetadata.Parameters + slot.Name], MemoryMarshal.AsBytes(values.AsSpan()), out int written) || written != slot.Length * 4L)
-            throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Parameters}{slot.Name}' is not base64 of {slot.Length * 4L} bytes."));
+        if (!Convert.TryFromBase64String(file.Metadata[VaeMetadata.Parameters + prefix + slot.Name], MemoryMarshal.AsBytes(values.AsSpan()), out int written) || written != slot.Length * 4L)
+            throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Parameters}{prefix}{slot.Name}' is not base64 of {slot.Length * 4L} bytes."));
         return values;
     }
 
@@ -138,9 +177,9 @@ internal static class VaeModelReader
         return residual;
     }
 
-    private static string Training(OnnxFile file)
+    private static string Training(OnnxFile file, string key)
     {
-        string json = Json(file, VaeMetadata.Training);
+        string json = Json(file, key);
         try
         {
             using var document = JsonDocument.Parse(json);
@@ -148,7 +187,7 @@ internal static class VaeModelReader
         }
         catch (JsonException e)
         {
-            throw Check.BadFile(file.Name, $"'{VaeMetadata.Training}' is not JSON: {e.Message}", e);
+            throw Check.BadFile(file.Name, $"'{key}' is not JSON: {e.Message}", e);
         }
     }
 }

@@ -45,26 +45,28 @@ internal sealed class Rehydration(MLContext context)
         var entry = Read(onnx);
         if (entry.Kind is not { } kind)
             return null;
-        if (kind == VaeMetadata.VaeKind && Names(entry) is { Score: null } names && Vae(entry, names) is { } vae)
+        if (HasModel(kind) && Modelled(entry) is { } made && !made.OutputColumns.Any(output => output.IsScalar))
         {
-            if (SameColumns(onnx, vae))
-                return Keep(vae);
-            vae.Dispose();
+            if (SameColumns(onnx, made))
+                return Keep(made);
+            made.Dispose();
         }
         return Generic(onnx, entry, kind);
     }
 
-    /// <summary>An autoencoder with a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
-    private VaeTransformer? Collapse(ITransformer chain, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
+    private static bool HasModel(string kind) => kind is VaeMetadata.VaeKind or VaeMetadata.SequenceKind or VaeMetadata.SiteIndependentKind;
+
+    /// <summary>A transform with a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
+    private FittedTransformer? Collapse(ITransformer chain, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
     {
         if (items.Count < 2 || items[0].Transformer is not OnnxTransformer onnx || !items.Skip(1).All(item => IsFinish(item.Transformer)))
             return null;
         var entry = Read(onnx);
-        if (entry.Kind != VaeMetadata.VaeKind || Names(entry) is not { Score: not null } names || Vae(entry, names) is not { } vae)
+        if (entry.Kind is not { } kind || !HasModel(kind) || Modelled(entry) is not { } made)
             return null;
-        if (SameColumns(chain, vae))
-            return Keep(vae);
-        vae.Dispose();
+        if (made.OutputColumns.Any(output => output.IsScalar) && SameColumns(chain, made))
+            return Keep(made);
+        made.Dispose();
         return null;
 
         static bool IsFinish(ITransformer transformer) => transformer is ColumnCopyingTransformer or ColumnSelectingTransformer
@@ -81,14 +83,29 @@ internal sealed class Rehydration(MLContext context)
     private static VaeColumnNames? Names(PipelineArchive.Entry entry) =>
         entry.Metadata.TryGetValue(VaeMetadata.Columns, out string? text) ? VaeColumnNames.FromJson(text) : null;
 
-    private VaeTransformer? Vae(PipelineArchive.Entry entry, VaeColumnNames names)
+    /// <summary>The transform whose model a file of one input holds; null where it says too little.</summary>
+    private FittedTransformer? Modelled(PipelineArchive.Entry entry)
     {
         var file = OnnxFile.Parse(entry.Model, "OnnxTransformer");
         if (file.Model.Graph.Input.Count != 1)
             return null;
-        var model = VaeModelReader.Read(file);
         string input = file.Model.Graph.Input[0].Name;
-        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount));
+        if (entry.Kind == VaeMetadata.SiteIndependentKind)
+        {
+            var site = SiteIndependentTransformer.Read(file);
+            return ScalarColumns.ColumnName(file.Model.Graph.Output[0].Name) is { } score
+                ? new SiteIndependentTransformer(context, score, input, site, Schema(input, site.Layout.Length, NumberDataViewType.Int64))
+                : null;
+        }
+        if (Names(entry) is not { } names)
+            return null;
+        if (entry.Kind == VaeMetadata.SequenceKind)
+        {
+            var sequences = VaeModelReader.ReadSequences(file);
+            return new SequenceVaeTransformer(context, sequences, [], input, names.Latent, names.Others, Schema(input, sequences.Layout.Length, NumberDataViewType.Int64));
+        }
+        var model = VaeModelReader.Read(file);
+        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount, NumberDataViewType.Single));
     }
 
     private OnnxFittedTransformer? Generic(OnnxTransformer onnx, PipelineArchive.Entry entry, string kind)
@@ -99,7 +116,7 @@ internal sealed class Rehydration(MLContext context)
         // Only what the block scorer runs: rows of floats to rows of floats.
         if (inputs.Length != 1 || RowSize(inputs[0]) is not { } size)
             return null;
-        var schema = Schema(inputs[0].Name, size);
+        var schema = Schema(inputs[0].Name, size, NumberDataViewType.Single);
         var outputs = new List<OutputColumn>();
         foreach (var column in onnx.GetOutputSchema(schema).Skip(schema.Count))
         {
@@ -128,17 +145,23 @@ internal sealed class Rehydration(MLContext context)
         return [.. names.DenseValues().Select(name => name.ToString())];
     }
 
-    private static DataViewSchema Schema(string column, int size)
+    private static DataViewSchema Schema(string column, int size, NumberDataViewType type)
     {
         var builder = new DataViewSchema.Builder();
-        builder.AddColumn(column, new VectorDataViewType(NumberDataViewType.Single, size));
+        builder.AddColumn(column, new VectorDataViewType(type, size));
         return builder.ToSchema();
     }
 
     /// <summary>Whether two transforms add the same visible columns in the same order to data that has just the input.</summary>
-    private static bool SameColumns(ITransformer saved, VaeTransformer made)
+    private static bool SameColumns(ITransformer saved, FittedTransformer made)
     {
-        var schema = Schema(made.InputColumnName, made.Model.FeatureCount);
+        var schema = made switch
+        {
+            SequenceVaeTransformer sequences => Schema(made.InputColumnName, sequences.Model.Layout.Length, NumberDataViewType.Int64),
+            SiteIndependentTransformer site => Schema(made.InputColumnName, site.Model.Layout.Length, NumberDataViewType.Int64),
+            VaeTransformer vae => Schema(made.InputColumnName, vae.Model.FeatureCount, NumberDataViewType.Single),
+            _ => throw Check.OutOfRange(nameof(made), made.GetType().Name, "a transform with a model"),
+        };
         try
         {
             return Visible(saved).SequenceEqual(Visible(made));

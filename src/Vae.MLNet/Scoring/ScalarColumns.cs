@@ -9,10 +9,15 @@ namespace Vae.MLNet.Scoring;
 /// </summary>
 internal static class ScalarColumns
 {
+    private const string VectorSuffix = ".Vector";
+
     private const string Score = "Score", PredictedLabel = "PredictedLabel";
 
     /// <summary>Name of the [N, 1] tensor behind a scalar column.</summary>
-    public static string VectorName(string column) => column + ".Vector";
+    public static string VectorName(string column) => column + VectorSuffix;
+
+    /// <summary>The scalar column whose [N, 1] tensor has the name; null where it is none.</summary>
+    public static string? ColumnName(string tensor) => tensor.Length > VectorSuffix.Length && tensor.EndsWith(VectorSuffix, StringComparison.Ordinal) ? tensor[..^VectorSuffix.Length] : null;
 
     /// <summary>
     /// Behind an ONNX transform that gives vectors of one for the scalar columns: the transforms that make them scalars under their own names

@@ -8,7 +8,7 @@ namespace Vae.MLNet.Sequences;
 /// <summary>Filters what a file holds, numbers the columns and splits the headers.</summary>
 internal static partial class AlignmentBuilder
 {
-    public static Alignment Build(string path, SequenceAlignmentOptions options, RawAlignment raw)
+    public static SequenceAlignment Build(string path, SequenceAlignmentOptions options, RawAlignment raw)
     {
         var alphabet = options.Alphabet;
         int columns = raw.Columns, rows = raw.Names.Count;
@@ -70,8 +70,8 @@ internal static partial class AlignmentBuilder
         var layout = new SequenceLayout(alphabet, referenceName, reference, Numbers(options, referenceName, reference.Length), keptColumns,
             [.. keptColumns.Select(c => residueOfColumn[c])]);
         var annotations = Annotations(options, raw, finalRows);
-        return new Alignment(layout, [.. finalRows.Select(row => raw.Names[row])], [.. finalRows.Select(row => raw.Headers[row])], annotations, packed,
-            weights: null, new AlignmentFiltering(rows, columns, droppedForGaps, columns - keptColumns.Length, droppedForLetters));
+        return new SequenceAlignment(layout, [.. finalRows.Select(row => raw.Names[row])], [.. finalRows.Select(row => raw.Headers[row])], annotations, packed,
+            weights: null, new SequenceAlignmentFiltering(rows, columns, droppedForGaps, columns - keptColumns.Length, droppedForLetters));
     }
 
     /// <summary>The reference without gaps, and the residue in each column (-1 for none).</summary>
@@ -141,7 +141,7 @@ internal static partial class AlignmentBuilder
         {
             // A file may name its features as it likes; a column's name is made free for them.
             string name = feature;
-            while (Alignment.IsOwnColumn(name) || result.Exists(column => column.Item1 == name))
+            while (SequenceAlignment.IsOwnColumn(name) || result.Exists(column => column.Item1 == name))
                 name = "GS." + name;
             result.Add((name, [.. rows.Select(row => texts.GetValueOrDefault(row, ""))]));
         }

@@ -129,7 +129,7 @@ public sealed record SequenceAlignmentOptions
                 throw Check.Argument(nameof(AnnotationNames), "AnnotationNames is empty; at least one name or null is expected.");
             foreach (string name in names)
             {
-                if (string.IsNullOrWhiteSpace(name) || Alignment.IsOwnColumn(name))
+                if (string.IsNullOrWhiteSpace(name) || SequenceAlignment.IsOwnColumn(name))
                     throw Check.Argument(nameof(AnnotationNames), $"An annotation cannot be named '{name}': a name that is not one of every alignment's columns is expected.");
             }
             if (names.Distinct().Count() != names.Count)

@@ -95,7 +95,7 @@ public static class SequenceStatistics
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The comparison.</returns>
     /// <exception cref="ArgumentException">The sets do not have the same columns and alphabet.</exception>
-    public static SequenceComparison Compare(Alignment natural, Alignment generated, SequenceStatisticsOptions? options = null)
+    public static SequenceComparison Compare(SequenceAlignment natural, SequenceAlignment generated, SequenceStatisticsOptions? options = null)
     {
         var nearest = NearestIdentities(generated, natural);
         return new SequenceComparison(CompareSingleSites(natural, generated, options), ComparePairs(natural, generated, options),
@@ -106,7 +106,7 @@ public static class SequenceStatistics
     /// <param name="alignment">Sequences.</param>
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>By column and symbol; a row sums to 1, or is 0 where no sequence has a symbol.</returns>
-    public static double[,] SingleSiteFrequencies(Alignment alignment, SequenceStatisticsOptions? options = null)
+    public static double[,] SingleSiteFrequencies(SequenceAlignment alignment, SequenceStatisticsOptions? options = null)
     {
         var set = Columns.Of(Check.NotNull(alignment), options ??= new());
         var result = new double[alignment.Length, set.Symbols];
@@ -125,7 +125,7 @@ public static class SequenceStatistics
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The agreement over all columns and symbols.</returns>
     /// <exception cref="ArgumentException">The sets do not have the same columns and alphabet.</exception>
-    public static StatisticAgreement CompareSingleSites(Alignment natural, Alignment generated, SequenceStatisticsOptions? options = null)
+    public static StatisticAgreement CompareSingleSites(SequenceAlignment natural, SequenceAlignment generated, SequenceStatisticsOptions? options = null)
     {
         var (x, y) = Both(natural, generated, ref options);
         var sums = new Sums(options, (long)natural.Length * x.Symbols);
@@ -145,7 +145,7 @@ public static class SequenceStatistics
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>C_ij(a,b) by symbols of the first and the second column.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such column.</exception>
-    public static double[,] PairCorrelations(Alignment alignment, int first, int second, SequenceStatisticsOptions? options = null)
+    public static double[,] PairCorrelations(SequenceAlignment alignment, int first, int second, SequenceStatisticsOptions? options = null)
     {
         Check.NotNull(alignment);
         Check.InRange(first, 0, alignment.Length - 1);
@@ -168,7 +168,7 @@ public static class SequenceStatistics
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The agreement.</returns>
     /// <exception cref="ArgumentException">The sets do not have the same columns and alphabet.</exception>
-    public static StatisticAgreement ComparePairs(Alignment natural, Alignment generated, SequenceStatisticsOptions? options = null)
+    public static StatisticAgreement ComparePairs(SequenceAlignment natural, SequenceAlignment generated, SequenceStatisticsOptions? options = null)
     {
         var (x, y) = Both(natural, generated, ref options);
         var chosen = options;
@@ -203,7 +203,7 @@ public static class SequenceStatistics
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The agreement.</returns>
     /// <exception cref="ArgumentException">The sets do not have the same columns and alphabet, or there are fewer than three columns.</exception>
-    public static StatisticAgreement CompareTriples(Alignment natural, Alignment generated, SequenceStatisticsOptions? options = null)
+    public static StatisticAgreement CompareTriples(SequenceAlignment natural, SequenceAlignment generated, SequenceStatisticsOptions? options = null)
     {
         var (x, y) = Both(natural, generated, ref options);
         if (natural.Length < 3)
@@ -239,7 +239,7 @@ public static class SequenceStatistics
     /// <param name="alignment">Sequences.</param>
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>Symmetric, L × L, with the diagonal 0.</returns>
-    public static double[,] MutualInformation(Alignment alignment, SequenceStatisticsOptions? options = null) =>
+    public static double[,] MutualInformation(SequenceAlignment alignment, SequenceStatisticsOptions? options = null) =>
         MutualInformation(Columns.Of(Check.NotNull(alignment), options ??= new()), alignment.Length, options);
 
     /// <summary>The nearest sequence of a set to each of some sequences.</summary>
@@ -248,7 +248,7 @@ public static class SequenceStatistics
     /// <param name="measure">What identity is; its share is of the letters (or columns) of the sequence that is compared, not of the set's.</param>
     /// <returns>One result a sequence.</returns>
     /// <exception cref="ArgumentException">The sets do not have the same columns and alphabet.</exception>
-    public static NearestSequence[] NearestIdentities(Alignment sequences, Alignment among, IdentityMeasure measure = IdentityMeasure.Residues)
+    public static NearestSequence[] NearestIdentities(SequenceAlignment sequences, SequenceAlignment among, IdentityMeasure measure = IdentityMeasure.Residues)
     {
         CheckSame(among, sequences);
         Check.Defined(measure);
@@ -280,7 +280,7 @@ public static class SequenceStatistics
     /// <param name="sites">Positions in the reference's numbering, and letters.</param>
     /// <returns>The conservation; sequences count with weight 1 each.</returns>
     /// <exception cref="ArgumentException">A position is not among the modelled columns, or a letter is not of the alphabet.</exception>
-    public static SiteConservation Conservation(Alignment alignment, params IEnumerable<(int Position, char Letter)> sites)
+    public static SiteConservation Conservation(SequenceAlignment alignment, params IEnumerable<(int Position, char Letter)> sites)
     {
         Check.NotNull(alignment);
         var list = new List<(int Position, char Letter, int Column, int Token)>();
@@ -311,14 +311,14 @@ public static class SequenceStatistics
         return new SiteConservation([.. list.Select((site, s) => (site.Position, site.Letter, (double)counts[s] / alignment.Count))], (double)all / alignment.Count);
     }
 
-    private static (Columns X, Columns Y) Both(Alignment natural, Alignment generated, [NotNull] ref SequenceStatisticsOptions? options)
+    private static (Columns X, Columns Y) Both(SequenceAlignment natural, SequenceAlignment generated, [NotNull] ref SequenceStatisticsOptions? options)
     {
         CheckSame(natural, generated);
         options ??= new SequenceStatisticsOptions();
         return (Columns.Of(natural, options), Columns.Of(generated, options));
     }
 
-    private static void CheckSame(Alignment natural, Alignment generated)
+    private static void CheckSame(SequenceAlignment natural, SequenceAlignment generated)
     {
         Check.NotNull(natural);
         Check.NotNull(generated);
@@ -421,7 +421,7 @@ public static class SequenceStatistics
 
         public int Symbols { get; }
 
-        public static Columns Of(Alignment alignment, SequenceStatisticsOptions options)
+        public static Columns Of(SequenceAlignment alignment, SequenceStatisticsOptions options)
         {
             options.Validate();
             var alphabet = alignment.Alphabet;

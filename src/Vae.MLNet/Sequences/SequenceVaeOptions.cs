@@ -3,11 +3,18 @@ namespace Vae.MLNet;
 /// <summary>How variants are scored with a sequence autoencoder.</summary>
 public sealed record VariantScoringOptions
 {
-    /// <summary>Draws from the posterior for each sequence and member. Default 100.</summary>
+    /// <summary>Draws from the posterior for each sequence, shared out among the members of an ensemble (rounded up) and made in pairs of opposite noise. Default 100.</summary>
     public int Samples { get; init; } = 100;
 
     /// <summary>Seed of the noise, which is the same for all sequences. Default 0.</summary>
     public int Seed { get; init; }
+
+    /// <summary>
+    /// Whether the decoder of a model trained with dropout has a dropout mask of its own in each draw, the same ones for all sequences: an average over the approximate
+    /// posterior of the weights that such a training amounts to (Gal and Ghahramani 2016), in the place of the one that DeepSequence and EVE train. It orders variants a
+    /// little better; the bounds themselves are lower than those of the whole network. Default true.
+    /// </summary>
+    public bool SampleDropout { get; init; } = true;
 
     /// <summary>An aligned sequence to compare with instead of the layout's reference, one character for each column. Default null: the layout's reference.</summary>
     public string? Reference { get; init; }
@@ -39,7 +46,7 @@ public sealed record SequenceGenerationOptions
     /// Sequences whose posteriors latents are drawn from, one at random for each sample, by weight where there are weights: the aggregate posterior. Default null: latents
     /// come from the prior.
     /// </summary>
-    public Alignment? AggregatePosterior { get; init; }
+    public SequenceAlignment? AggregatePosterior { get; init; }
 
     /// <summary>Seed. Default 0.</summary>
     public int Seed { get; init; }

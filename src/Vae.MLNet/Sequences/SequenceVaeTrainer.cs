@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using Vae.MLNet.Inference;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Sequences;
 using Vae.MLNet.Training;
@@ -14,7 +15,10 @@ namespace Vae.MLNet;
 /// <remarks>
 /// <para>One-hot vectors never exist: the encoder's first layer sums the rows of its weight that the tokens stand for, and the likelihood is gathered by token. What
 /// becomes of gaps is up to the alphabet's <see cref="Inference.GapTreatment"/>.</para>
-/// <para>The loss of a batch is the weighted mean of -log p(x|z) + Beta · KL(q(z|x) ‖ p(z)) in nats, with one z for each sequence and step.</para>
+/// <para>The loss of a batch is the mean of -log p(x|z) + Beta · KL(q(z|x) ‖ p(z)) in nats, with one z for each sequence and step. Sequences are drawn into batches in
+/// proportion to their weights; validation losses are weighted means.</para>
+/// <para>The output layer's biases start as the logits of the site-independent model of the same weighted sequences, so that the network has only to learn what goes
+/// beyond it.</para>
 /// <para>
 /// | | |
 /// |---|---|
@@ -28,6 +32,12 @@ namespace Vae.MLNet;
 /// </remarks>
 public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransformer>
 {
+    /// <summary>Sequences held out at most: more would not make the validation loss much more certain.</summary>
+    private const int LargestValidation = 4000;
+
+    /// <summary>Pseudocount of the site-independent model that the training starts from: Jeffreys', as <see cref="SiteIndependentOptions"/> has it.</summary>
+    private const double SitePseudocount = 0.5;
+
     private readonly MLContext _context;
     private readonly string _outputColumn, _tokensColumn;
     private readonly Options _options;
@@ -56,7 +66,7 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
         Check.NotNull(input);
         var (_, layout) = TokenColumns.FindWithLayout(input.Schema, _tokensColumn, nameof(input));
         string? weightColumn = _options.WeightColumnName
-            ?? (input.Schema.GetColumnOrNull(Alignment.WeightColumn)?.Type == NumberDataViewType.Single ? Alignment.WeightColumn : null);
+            ?? (input.Schema.GetColumnOrNull(SequenceAlignment.WeightColumn)?.Type == NumberDataViewType.Single ? SequenceAlignment.WeightColumn : null);
         TorchRuntime.EnsureLoaded();
         var (tokens, count, weights) = TokenColumns.Read(input, _tokensColumn, layout, weightColumn);
         var data = Counted(new TokenData(tokens, count, weights), weightColumn);
@@ -70,13 +80,25 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
         for (int member = 0; member < _options.EnsembleMembers; member++)
         {
             var options = _options.Member(member, symbols).Validate();
-            var (training, validation) = Split(data, options);
-            var trained = VaeTraining.Run(new VaeArchitecture(layout.Length * symbols, options, layout), training, validation);
+            var (training, validation) = Split(data, layout, _options, options.Seed);
+            TrainedVae trained;
+            try
+            {
+                trained = VaeTraining.Run(new VaeArchitecture(layout.Length * symbols, options, layout), training, validation, _options.StepsPerEpoch, SiteLogits(training, layout),
+                    message => channel.Warning(MessageSensitivity.None, message));
+            }
+            catch (OperationCanceledException) when (_options.OnCancellation == CancellationBehavior.KeepBest && members.Count > 0)
+            {
+                // Before the end of this member's first epoch: those that are done are the model.
+                break;
+            }
             members.Add(trained.Model);
             histories.Add(trained.History);
             var best = trained.History.Epochs.First(epoch => epoch.Epoch == trained.History.BestEpoch);
             channel.Info(MessageSensitivity.None, Check.Invariant(
                 $"Member {member + 1}: epoch {best.Epoch} of {trained.History.Epochs.Count}, loss {best.Loss:F2}, validation loss {best.ValidationLoss ?? double.NaN:F2} nats, {trained.History.ActiveUnits} of {options.LatentDimension} latent dimensions active."));
+            if (_options.CancellationToken.IsCancellationRequested)
+                break;
         }
         return new SequenceVaeTransformer(_context, new SequenceVaeModel(layout, members), histories, _tokensColumn, _outputColumn, Columns, input.Schema);
     }
@@ -103,17 +125,20 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
         return rows.Length > 0 ? data.Select(rows) : throw new InvalidOperationException($"Column '{weightColumn}' is zero in every row; at least one row has to count.");
     }
 
-    private static (TokenData Training, TokenData? Validation) Split(TokenData data, VaeTrainer.Options options)
+    private static (TokenData Training, TokenData? Validation) Split(TokenData data, SequenceLayout layout, Options options, int seed)
     {
         if (options.ValidationFraction == 0)
             return (data, null);
-        int held = (int)Math.Round(data.Rows * (double)options.ValidationFraction);
-        if (held < 1 || held >= data.Rows)
-        {
-            throw Check.Argument(nameof(Options.ValidationFraction), Check.Invariant(
-                $"ValidationFraction {options.ValidationFraction} of {data.Rows} sequences holds out {held}; at least one has to be on either side."));
-        }
-        long[] order = SeedStream.Permutation(data.Rows, options.Seed, Purpose.Split);
-        return (data.Select(order.AsSpan(0, data.Rows - held)), data.Select(order.AsSpan(data.Rows - held)));
+        if (data.Rows < 2)
+            throw Check.Argument(nameof(Options.ValidationFraction), "One sequence cannot be on either side of a split; set ValidationFraction to 0 and EarlyStopping to null.");
+        var (training, held) = SequenceSplit.Run(data.Tokens, data.Weights, layout, options.ValidationFraction, options.ValidationIdentity, LargestValidation, seed);
+        return (data.Select(training), data.Select(held));
+    }
+
+    /// <summary>The logits that the training starts from: the site-independent model's.</summary>
+    private static float[] SiteLogits(TokenData data, SequenceLayout layout)
+    {
+        var site = SiteIndependentModel.Fit(layout, data.Tokens, data.Weights, SitePseudocount);
+        return [.. Enumerable.Range(0, layout.Length).SelectMany(column => site.Frequencies(column).ToArray()).Select(value => (float)Math.Log(value))];
     }
 }

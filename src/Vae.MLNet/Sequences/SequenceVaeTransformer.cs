@@ -12,8 +12,9 @@ namespace Vae.MLNet;
 /// score. It runs on OnnxRuntime; TorchSharp plays no part in it.
 /// </summary>
 /// <remarks>
-/// Latent spaces of different members are not comparable, so the columns are those of the first; the others take part in
-/// <see cref="VaeCatalog.ScoreVariants"/> and <see cref="VaeCatalog.SampleSequences"/>. Saved, it is an ordinary ONNX transform of the first member.
+/// Latent spaces of different members are not comparable, so latent columns are those of the first; the score is the mean over all, and all take part in
+/// <see cref="VaeCatalog.ScoreVariants"/> and <see cref="VaeCatalog.SampleSequences"/>. Saved, it is an ordinary ONNX transform that carries every member:
+/// <see cref="SequenceVaeModel.FromPipeline"/> and <see cref="VaeCatalog.Rehydrate"/> give them back.
 /// </remarks>
 public sealed class SequenceVaeTransformer : FittedTransformer
 {
@@ -34,7 +35,7 @@ public sealed class SequenceVaeTransformer : FittedTransformer
     /// <summary>The trained model.</summary>
     public SequenceVaeModel Model { get; }
 
-    /// <summary>How the training of each member went.</summary>
+    /// <summary>How the training of each member went; empty where the model was loaded.</summary>
     public IReadOnlyList<VaeTrainingHistory> Histories { get; }
 
     /// <summary>Column of the posterior mean.</summary>
@@ -47,23 +48,7 @@ public sealed class SequenceVaeTransformer : FittedTransformer
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new Scorer(this, CheckInput(inputSchema), capacity);
 
-    internal override byte[] CreateSavedModel()
-    {
-        var graph = new OnnxGraph("sequences");
-        var model = Model.Members[0];
-        string x = graph.Input(InputColumnName, OnnxType.Int64, OnnxGraph.Batch, Model.Layout.Length);
-        VaeGraphs.AddTo(graph, model, x, new VaeGraphs.Wanted(
-            LatentColumnName, _columns.StandardDeviation, null, _columns.Score is { } score ? ScalarColumns.VectorName(score) : null));
-        foreach (var output in OutputColumns)
-        {
-            graph.Output(TensorName(output), OnnxType.Float, OnnxGraph.Batch, output.Size);
-            if (output.SlotNames is { } names)
-                graph.SlotNames(output.Name, names);
-        }
-        VaeMetadata.Write(graph, model, VaeMetadata.VaeKind);
-        VaeMetadata.WriteUnusedParameters(graph, model);
-        return graph.ToBytes();
-    }
+    internal override byte[] CreateSavedModel() => VaeGraphs.SequenceFile(Model.Members, InputColumnName, LatentColumnName, _columns);
 
     private static string TensorName(OutputColumn output) => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name;
 

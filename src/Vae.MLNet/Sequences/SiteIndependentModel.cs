@@ -41,6 +41,24 @@ public sealed class SiteIndependentModel
     private readonly double[] _frequencies;
     private readonly float[] _logs;
 
+    /// <param name="layout">Alphabet and columns.</param>
+    /// <param name="logs">Log-probabilities by position and token, 0 for tokens that are no symbols, as a saved model holds them.</param>
+    internal SiteIndependentModel(SequenceLayout layout, float[] logs)
+    {
+        Layout = layout;
+        _logs = logs;
+        int symbols = layout.Alphabet.OutputSymbolCount, tokens = layout.Alphabet.TokenCount;
+        _frequencies = new double[layout.Length * symbols];
+        for (int c = 0; c < layout.Length; c++)
+        {
+            var site = _frequencies.AsSpan(c * symbols, symbols);
+            for (int a = 0; a < symbols; a++)
+                site[a] = Math.Exp(logs[c * tokens + a]);
+            // Stored in single precision, they sum to one but for its rounding.
+            System.Numerics.Tensors.TensorPrimitives.Divide(site, System.Numerics.Tensors.TensorPrimitives.Sum<double>(site), site);
+        }
+    }
+
     private SiteIndependentModel(SequenceLayout layout, double[] frequencies)
     {
         Layout = layout;
@@ -69,7 +87,7 @@ public sealed class SiteIndependentModel
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The model.</returns>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public static SiteIndependentModel Fit(Alignment alignment, SiteIndependentOptions? options = null)
+    public static SiteIndependentModel Fit(SequenceAlignment alignment, SiteIndependentOptions? options = null)
     {
         Check.NotNull(alignment);
         options ??= new SiteIndependentOptions();
@@ -153,7 +171,7 @@ public sealed class SiteIndependentModel
     /// <param name="seed">Seed; the same seed gives the same sequences.</param>
     /// <returns>The sequences.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
-    public Alignment Sample(int count, int seed)
+    public SequenceAlignment Sample(int count, int seed)
     {
         Check.AtLeast(count, 1);
         var random = new Random(seed);
@@ -168,7 +186,7 @@ public sealed class SiteIndependentModel
                 a++;
             tokens[i] = (byte)a;
         }
-        return Alignment.FromTokens(Layout, tokens);
+        return SequenceAlignment.FromTokens(Layout, tokens);
     }
 }
 
@@ -211,7 +229,7 @@ public sealed class SiteIndependentEstimator : IEstimator<SiteIndependentTransfo
         Check.NotNull(input);
         var (_, layout) = TokenColumns.FindWithLayout(input.Schema, _input, nameof(input));
         string? weightColumn = _options.WeightColumnName
-            ?? (input.Schema.GetColumnOrNull(Alignment.WeightColumn)?.Type == NumberDataViewType.Single ? Alignment.WeightColumn : null);
+            ?? (input.Schema.GetColumnOrNull(SequenceAlignment.WeightColumn)?.Type == NumberDataViewType.Single ? SequenceAlignment.WeightColumn : null);
         var (tokens, _, weights) = TokenColumns.Read(input, _input, layout, weightColumn);
         return new SiteIndependentTransformer(_environment, _output, _input, SiteIndependentModel.Fit(layout, tokens, weights, _options.Pseudocount), input.Schema);
     }
@@ -254,14 +272,39 @@ public sealed class SiteIndependentTransformer : FittedTransformer
         int length = layout.Length, stride = layout.Alphabet.TokenCount;
         var graph = new OnnxGraph("SiteIndependent");
         string tokens = graph.Input(InputColumnName, OnnxType.Int64, OnnxGraph.Batch, length);
-        string table = graph.Constant("log_probabilities", Model.Logs, length * stride);
+        string table = graph.Constant(Table, Model.Logs, length * stride);
         long[] starts = [.. Enumerable.Range(0, length).Select(c => (long)c * stride)];
         string picked = graph.Node("Gather", [table, graph.Add(tokens, graph.Constant("starts", starts, 1, length))]);
         string output = graph.Node("ReduceSum", [picked, graph.Ints(1)], ScalarColumns.VectorName(OutputColumns[0].Name), ("keepdims", 1L));
         graph.Output(output, OnnxType.Float, OnnxGraph.Batch, 1);
+        graph.Metadata(VaeMetadata.Format, VaeMetadata.FormatVersion);
+        graph.Metadata(VaeMetadata.Kind, VaeMetadata.SiteIndependentKind);
+        graph.Metadata(VaeMetadata.Version, LibraryVersion.Text);
         graph.Metadata(TokenColumns.LayoutMetadata, layout.ToJson());
         return graph.ToBytes();
     }
+
+    /// <summary>The model in a file that <see cref="CreateSavedModel"/> gave.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
+    internal static SiteIndependentModel Read(OnnxFile file)
+    {
+        SequenceLayout layout;
+        try
+        {
+            layout = SequenceLayout.FromJson(file.Required(TokenColumns.LayoutMetadata));
+        }
+        catch (InvalidDataException e)
+        {
+            throw Check.BadFile(file.Name, e.Message, e);
+        }
+        float[] logs = file.Floats(Table, [(long)layout.Length * layout.Alphabet.TokenCount])
+            ?? throw Check.BadFile(file.Name, $"it has no initialiser '{Table}'.");
+        if (logs.Any(value => !(value <= 0) || !float.IsFinite(value)))
+            throw Check.BadFile(file.Name, $"its '{Table}' are not all finite and at most 0.");
+        return new(layout, logs);
+    }
+
+    private const string Table = "log_probabilities";
 
     private sealed class Scorer(SiteIndependentModel model, int column, string name, int capacity) : BlockScorer
     {

@@ -13,7 +13,7 @@ public sealed partial class VaeCatalog
     /// <returns>The estimator.</returns>
     /// <exception cref="ArgumentException">A column name is empty or used twice, or options contradict each other.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public SequenceVaeTrainer SequenceAutoencoder(string outputColumnName = "Latent", string tokensColumnName = Alignment.TokensColumn,
+    public SequenceVaeTrainer SequenceAutoencoder(string outputColumnName = "Latent", string tokensColumnName = SequenceAlignment.TokensColumn,
         SequenceVaeTrainer.Options? options = null) =>
         new(Context, outputColumnName, tokensColumnName, options);
 
@@ -49,24 +49,39 @@ public sealed partial class VaeCatalog
         return Score(model, resolver, [.. resolver.AllSubstitutions().Select(resolver.Resolve)], options);
     }
 
+    /// <summary>
+    /// Evidence lower bounds of whole sequences in nats, averaged over posterior draws and members: how well each one fits the family, which held-out sequences tell
+    /// without any labels.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="alignment">The sequences.</param>
+    /// <param name="options">Options, whose reference plays no part; the defaults where null.</param>
+    /// <returns>One bound a sequence; lower is less like the family.</returns>
+    /// <exception cref="ArgumentException">The alignment has another length or alphabet than the model.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public IReadOnlyList<double> ScoreSequences(SequenceVaeModel model, SequenceAlignment alignment, VariantScoringOptions? options = null)
+    {
+        Check.NotNull(model);
+        Fits(model.Layout, Check.NotNull(alignment), nameof(alignment));
+        using var scorer = new VariantScorer(model, (options ?? new()).Validate());
+        return scorer.Bounds(alignment.Tokens.ToArray());
+    }
+
     /// <summary>Makes new sequences; the members of an ensemble take turns.</summary>
     /// <param name="model">The model.</param>
     /// <param name="count">How many; at least 1.</param>
     /// <param name="options">Options; the defaults where null.</param>
-    /// <returns>The sequences as an alignment, which <see cref="Alignment.SaveFasta"/> writes.</returns>
+    /// <returns>The sequences as an alignment, which <see cref="SequenceAlignment.SaveFasta"/> writes.</returns>
     /// <exception cref="ArgumentException">The alignment of the aggregate posterior has another length or alphabet than the model.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive, or an option is out of its range.</exception>
-    public Alignment SampleSequences(SequenceVaeModel model, int count, SequenceGenerationOptions? options = null)
+    public SequenceAlignment SampleSequences(SequenceVaeModel model, int count, SequenceGenerationOptions? options = null)
     {
         Check.NotNull(model);
         Check.AtLeast(count, 1);
         options = (options ?? new()).Validate();
         var layout = model.Layout;
-        if (options.AggregatePosterior is { } rows && (rows.Length != layout.Length || !rows.Alphabet.Equals(layout.Alphabet)))
-        {
-            throw Check.Argument(nameof(options.AggregatePosterior), Check.Invariant(
-                $"AggregatePosterior has {rows.Length} columns of alphabet {rows.Alphabet}; the model has {layout.Length} of alphabet {layout.Alphabet}."));
-        }
+        if (options.AggregatePosterior is { } rows)
+            Fits(layout, rows, nameof(options.AggregatePosterior));
         var tokens = new byte[checked(count * layout.Length)];
         for (int m = 0; m < model.Members.Count; m++)
         {
@@ -81,11 +96,20 @@ public sealed partial class VaeCatalog
             for (int i = 0; i < own; i++)
                 sampled.Tokens.Slice(i * layout.Length, layout.Length).Span.CopyTo(tokens.AsSpan((i * model.Members.Count + m) * layout.Length));
         }
-        return Alignment.FromTokens(layout, tokens);
+        return SequenceAlignment.FromTokens(layout, tokens);
+    }
+
+    private static void Fits(SequenceLayout layout, SequenceAlignment alignment, string name)
+    {
+        if (alignment.Length != layout.Length || !alignment.Alphabet.Equals(layout.Alphabet))
+        {
+            throw Check.Argument(name, Check.Invariant(
+                $"{name} has {alignment.Length} columns of alphabet {alignment.Alphabet}; the model has {layout.Length} of alphabet {layout.Alphabet}."));
+        }
     }
 
     /// <summary>Draws from the posteriors of sequences drawn by weight.</summary>
-    private static float[] Latents(SequenceVaeModel model, int member, Alignment alignment, int count, int seed)
+    private static float[] Latents(SequenceVaeModel model, int member, SequenceAlignment alignment, int count, int seed)
     {
         var random = new Random(seed);
         double[] cumulative = new double[alignment.Count];

@@ -12,7 +12,7 @@ public sealed partial class VaeCatalog
     /// </summary>
     /// <remarks>
     /// In this order: sequences with too many gaps are left out, then columns, then (where asked for) sequences with ambiguous letters. What was left
-    /// out is in <see cref="Alignment.Filtering"/> and in the context's log. Reading is over bytes: 100,000 sequences of 300 columns take well under a second.
+    /// out is in <see cref="SequenceAlignment.Filtering"/> and in the context's log. Reading is over bytes: 100,000 sequences of 300 columns take well under a second.
     /// </remarks>
     /// <param name="path">The file.</param>
     /// <param name="options">Options; the defaults where null.</param>
@@ -22,7 +22,7 @@ public sealed partial class VaeCatalog
     /// of the alphabet, two sequences of one name, or nothing that passes the filters. The message names file, line and column.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ArgumentException">Options contradict one another or the file.</exception>
-    public Alignment LoadAlignment(string path, SequenceAlignmentOptions? options = null)
+    public SequenceAlignment LoadAlignment(string path, SequenceAlignmentOptions? options = null)
     {
         options ??= new SequenceAlignmentOptions();
         options.Validate();
@@ -40,12 +40,12 @@ public sealed partial class VaeCatalog
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The weights in the order of the rows, neighbours, and the effective number of sequences.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or has a wrong type, or an option is out of its range.</exception>
-    public SequenceWeights SequenceWeights(IDataView data, string inputColumnName = Alignment.TokensColumn, SequenceWeightOptions? options = null)
+    public SequenceWeights SequenceWeights(IDataView data, string inputColumnName = SequenceAlignment.TokensColumn, SequenceWeightOptions? options = null)
     {
         Check.NotNull(data);
         Check.ColumnName(inputColumnName);
         SequenceWeights result;
-        if (data is Alignment alignment && inputColumnName == Alignment.TokensColumn)
+        if (data is SequenceAlignment alignment && inputColumnName == SequenceAlignment.TokensColumn)
         {
             result = MLNet.SequenceWeights.Compute(alignment.Tokens.Span, alignment.Count, alignment.Length, alignment.Alphabet, options);
         }
@@ -66,7 +66,7 @@ public sealed partial class VaeCatalog
     /// <remarks>
     /// Weights belong to the rows as they are now, so this is an operation on data, like those of <c>mlContext.Data</c>, not an estimator: a transform
     /// fitted to some rows could not weigh others. The tokens are read once, at the call; the view that comes back is read in order (it does not shuffle).
-    /// For an <see cref="Alignment"/> it is the same as <see cref="Alignment.WithSequenceWeights"/> where the output is <c>Weight</c>.
+    /// For an <see cref="SequenceAlignment"/> it is the same as <see cref="SequenceAlignment.WithSequenceWeights"/> where the output is <c>Weight</c>.
     /// </remarks>
     /// <param name="data">Data with a tokens column that carries a sequence layout.</param>
     /// <param name="outputColumnName">Name of the column to add.</param>
@@ -74,12 +74,12 @@ public sealed partial class VaeCatalog
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The data with the column added.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or has a wrong type, or an option is out of its range.</exception>
-    public IDataView AddSequenceWeights(IDataView data, string outputColumnName = Alignment.WeightColumn, string inputColumnName = Alignment.TokensColumn,
+    public IDataView AddSequenceWeights(IDataView data, string outputColumnName = SequenceAlignment.WeightColumn, string inputColumnName = SequenceAlignment.TokensColumn,
         SequenceWeightOptions? options = null)
     {
         Check.ColumnName(outputColumnName);
         var weights = SequenceWeights(data, inputColumnName, options);
-        return data is Alignment alignment && outputColumnName == Alignment.WeightColumn
+        return data is SequenceAlignment alignment && outputColumnName == SequenceAlignment.WeightColumn
             ? alignment.WithWeights(weights.Values.Span)
             : new AppendedColumnView(data, outputColumnName, weights.Values);
     }
@@ -92,20 +92,20 @@ public sealed partial class VaeCatalog
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The estimator.</returns>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public SiteIndependentEstimator SiteIndependent(string outputColumnName = "Score", string inputColumnName = Alignment.TokensColumn,
+    public SiteIndependentEstimator SiteIndependent(string outputColumnName = "Score", string inputColumnName = SequenceAlignment.TokensColumn,
         SiteIndependentOptions? options = null) =>
         new(Environment, outputColumnName, inputColumnName, options ?? new SiteIndependentOptions());
 
 
     /// <summary>Writes sequences of any data as FASTA; gzipped where the name ends in <c>.gz</c>. The file is written whole or not at all.</summary>
-    /// <param name="data">Data with text columns of headers and sequences, such as an <see cref="Alignment"/> or sampled sequences.</param>
+    /// <param name="data">Data with text columns of headers and sequences, such as an <see cref="SequenceAlignment"/> or sampled sequences.</param>
     /// <param name="path">The file.</param>
     /// <param name="headerColumnName">Name of the column of headers.</param>
     /// <param name="sequenceColumnName">Name of the column of sequences.</param>
     /// <param name="lineWidth">Characters a line; 0 for one line a sequence.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or is not text.</exception>
     /// <exception cref="ArgumentException">A header or a sequence cannot be written as FASTA.</exception>
-    public void SaveFasta(IDataView data, string path, string headerColumnName = Alignment.NameColumn, string sequenceColumnName = Alignment.SequenceColumn,
+    public void SaveFasta(IDataView data, string path, string headerColumnName = SequenceAlignment.NameColumn, string sequenceColumnName = SequenceAlignment.SequenceColumn,
         int lineWidth = 80)
     {
         Check.NotNull(data);

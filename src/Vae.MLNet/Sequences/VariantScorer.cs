@@ -16,7 +16,11 @@ internal sealed class VariantScorer : IDisposable
     private const int DecodedRows = 128;
 
     private readonly SequenceLayout _layout;
-    private readonly List<(SharedSession Session, float[][] Noise)> _members = [];
+    private readonly List<(SharedSession Session, Draws[] Draws)> _members = [];
+
+    /// <summary>ε of some draws, and a dropout mask for each of the decoder's hidden layers where the model was trained with dropout.</summary>
+    private sealed record Draws(float[] Noise, float[][] Masks);
+
     private readonly int _latent, _samples, _threads;
     private readonly CancellationToken _cancellation;
 
@@ -24,21 +28,26 @@ internal sealed class VariantScorer : IDisposable
     {
         _layout = model.Layout;
         _latent = model.LatentDimension;
-        _samples = options.Samples;
+        // Shared out among the members, rounded up: an ensemble takes hardly longer than one model.
+        _samples = (options.Samples + model.Members.Count - 1) / model.Members.Count;
         _threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         _cancellation = options.CancellationToken;
         for (int m = 0; m < model.Members.Count; m++)
         {
             var random = new NormalStream(SeedStream.Derive(options.Seed, Purpose.Sample, m));
-            var blocks = new List<float[]>();
+            var member = model.Members[m];
+            bool masks = options.SampleDropout && member.Options.Dropout > 0;
+            var blocks = new List<Draws>();
             for (int left = _samples; left > 0; left -= DecodedRows)
             {
-                float[] block = new float[Math.Min(left, DecodedRows) * _latent];
-                foreach (ref float value in block.AsSpan())
-                    value = (float)random.Next();
-                blocks.Add(block);
+                int draws = Math.Min(left, DecodedRows);
+                float[] noise = new float[draws * _latent];
+                // In pairs of ε and -ε, whose errors of first order cancel.
+                for (int i = 0; i < noise.Length; i++)
+                    noise[i] = i / _latent % 2 == 0 ? (float)random.Next() : -noise[i - _latent];
+                blocks.Add(new(noise, masks ? [.. member.Options.DecoderLayers.Select(width => random.Mask(draws * width, member.Options.Dropout))] : []));
             }
-            _members.Add((new SharedSession(VaeGraphs.EvidenceFile(model.Members[m])), [.. blocks]));
+            _members.Add((new SharedSession(VaeGraphs.EvidenceFile(member, masks)), [.. blocks]));
         }
     }
 
@@ -55,7 +64,7 @@ internal sealed class VariantScorer : IDisposable
             {
                 int start = block * rows, n = Math.Min(rows, count - start);
                 using var input = TokenTensors.Create(tokens.AsSpan(start * length, n * length), length);
-                foreach (float[] draws in noise)
+                foreach (var draws in noise)
                     Add(session, input, draws, sums.AsSpan(start, n));
             });
         }
@@ -64,15 +73,16 @@ internal sealed class VariantScorer : IDisposable
         return sums;
     }
 
-    private void Add(SharedSession shared, OrtValue input, float[] draws, Span<double> sums)
+    private void Add(SharedSession shared, OrtValue input, Draws draws, Span<double> sums)
     {
-        int samples = draws.Length / _latent;
-        using var noise = OrtValue.CreateTensorValueFromMemory(draws, [samples, _latent]);
+        int samples = draws.Noise.Length / _latent;
+        string[] names = [VaeGraphs.Tokens, VaeGraphs.SampleNoise, .. draws.Masks.Select((_, layer) => Check.Invariant($"{VaeGraphs.SampleMask}.{layer}"))];
         using var options = new RunOptions();
         var session = shared.Enter();
+        OrtValue[] values = [.. draws.Masks.Prepend(draws.Noise).Select(numbers => OrtValue.CreateTensorValueFromMemory(numbers, [samples, numbers.Length / samples]))];
         try
         {
-            using var results = session.Run(options, [VaeGraphs.Tokens, VaeGraphs.SampleNoise], [input, noise], [VaeGraphs.ExpectedLogLikelihood, VaeGraphs.Divergence]);
+            using var results = session.Run(options, names, [input, .. values], [VaeGraphs.ExpectedLogLikelihood, VaeGraphs.Divergence]);
             ReadOnlySpan<float> likelihood = results[0].GetTensorDataAsSpan<float>(), divergence = results[1].GetTensorDataAsSpan<float>();
             for (int i = 0; i < sums.Length; i++)
                 sums[i] += ((double)likelihood[i] - divergence[i]) * samples / _samples;
@@ -80,6 +90,8 @@ internal sealed class VariantScorer : IDisposable
         finally
         {
             shared.Leave();
+            foreach (var value in values)
+                value.Dispose();
         }
     }
 
@@ -95,6 +107,15 @@ internal sealed class VariantScorer : IDisposable
         private ulong _state = state;
 
         public double Next() => Math.Sqrt(-2 * Math.Log(Uniform())) * Math.Cos(2 * Math.PI * Uniform());
+
+        /// <summary>Zeros for a share of the numbers, and for the others what makes up for them.</summary>
+        public float[] Mask(int length, float dropout)
+        {
+            var mask = new float[length];
+            foreach (ref float value in mask.AsSpan())
+                value = Uniform() > dropout ? 1 / (1 - dropout) : 0;
+            return mask;
+        }
 
         /// <summary>In (0, 1].</summary>
         private double Uniform()

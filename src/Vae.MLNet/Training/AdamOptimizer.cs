@@ -72,7 +72,7 @@ internal sealed class AdamOptimizer : IDisposable
         if (parts.Length > 2 || parts.Length > 1 && (_clip > 0 || _work is not null))
         {
             foreach (var part in parts.AsSpan(1))
-                parts[0].add_(part);
+                parts[0].PlusInPlace(part);
             parts = [parts[0]];
         }
         var gradient = parts[0];

@@ -126,7 +126,8 @@ internal sealed class DenseLayers(IReadOnlyList<DenseLayers.Layer> layers, Activ
             case Activation.LeakyReLU:
                 return y.IsAbove(0).to(ScalarType.Float32).TimesInPlace(1 - VaeNetwork.LeakySlope).PlusInPlace(VaeNetwork.LeakySlope);
             case Activation.GELU:
-                return x.Times(Math.Sqrt(0.5)).erf_().PlusInPlace(1).TimesInPlace(0.5) + x * x.Squared().TimesInPlace(-0.5).exp_().TimesInPlace(1 / Math.Sqrt(2 * Math.PI));
+                return x.Times(Math.Sqrt(0.5)).erf_().PlusInPlace(1).TimesInPlace(0.5)
+                    .PlusInPlace(x * x.Squared().TimesInPlace(-0.5).exp_().TimesInPlace(1 / Math.Sqrt(2 * Math.PI)));
             case Activation.Softplus:
                 return x.sigmoid();
             default:

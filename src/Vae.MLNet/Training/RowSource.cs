@@ -110,3 +110,78 @@ internal sealed class MemoryRows : IRowSource
         public void Dispose() => order?.Dispose();
     }
 }
+
+/// <summary>
+/// Rows of tokens drawn by their weights, so that every step sees as many rows that count as any other. Within an epoch the draws are systematic (one random
+/// offset, then equal strides along the summed weights): a row turns up as often as its weight says, give or take one.
+/// </summary>
+internal sealed class DrawnRows : IRowSource
+{
+    private readonly Tensor _tokens;
+    private readonly double[] _cumulative;
+    private readonly int _draws, _seed;
+
+    public DrawnRows(TokenData data, int positions, int draws, int seed, Device device)
+    {
+        using var scope = NewDisposeScope();
+        _tokens = tensor(data.Tokens, [data.Rows, positions], device: device).DetachFromDisposeScope();
+        _cumulative = new double[data.Rows];
+        double sum = 0;
+        for (int row = 0; row < data.Rows; row++)
+            _cumulative[row] = sum += data.Weights?[row] ?? 1;
+        _draws = draws;
+        _seed = seed;
+    }
+
+    public long Count => _draws;
+
+    /// <summary>Sum of the weights of all rows.</summary>
+    public double Weight => _cumulative[^1];
+
+    public IRowBatches Shuffled(int epoch, int batchSize) => new Batches(this, batchSize, epoch);
+
+    public IRowBatches InOrder() => throw new InvalidOperationException("Drawn rows have no order.");
+
+    public void Dispose() => _tokens.Dispose();
+
+    private sealed class Batches : IRowBatches
+    {
+        private readonly DrawnRows _rows;
+        private readonly int _size;
+        private readonly Tensor _order;
+        private int _at;
+
+        public Batches(DrawnRows rows, int size, int epoch)
+        {
+            _rows = rows;
+            _size = size;
+            double stride = rows._cumulative[^1] / rows._draws;
+            // 53 bits of the stream: a number in [0, 1).
+            double at = (SeedStream.Derive(rows._seed, Purpose.Draw, epoch) >> 11) * (1.0 / (1UL << 53)) * stride;
+            long[] order = SeedStream.Permutation(rows._draws, rows._seed, Purpose.Order, epoch), drawn = new long[rows._draws];
+            for (int i = 0, row = 0; i < drawn.Length; i++, at += stride)
+            {
+                while (row < rows._cumulative.Length - 1 && rows._cumulative[row] <= at)
+                    row++;
+                drawn[order[i]] = row;
+            }
+            _order = tensor(drawn, device: rows._tokens.device).DetachFromDisposeScope();
+        }
+
+        public bool TryNext(out RowBatch batch)
+        {
+            int start = _at, count = Math.Min(_size, _rows._draws - start);
+            if (count <= 0)
+            {
+                batch = default;
+                return false;
+            }
+            _at += count;
+            using var index = _order.narrow(0, start, count);
+            batch = new(_rows._tokens.index_select(0, index), null, count);
+            return true;
+        }
+
+        public void Dispose() => _order.Dispose();
+    }
+}

@@ -6,10 +6,18 @@ namespace Vae.MLNet.Training;
 /// <summary>
 /// Operations of a tensor and a number for code that runs while other threads allocate. TorchSharp makes a finalisable object of the number and hands its address to
 /// native code without keeping it alive: a collection at that moment frees it under the call, which then fails with "Unknown scalar type" or computes with garbage.
-/// Here the object lives until the call is over.
+/// Here the object lives until the call is over. The sum of two tensors is no exception: TorchSharp multiplies the second by a number of its own making, 1.
 /// </summary>
 internal static class ScalarOperations
 {
+    private static readonly Scalar One = 1;
+
+    /// <summary>x + y.</summary>
+    public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, One);
+
+    /// <summary>x += y.</summary>
+    public static Tensor PlusInPlace(this Tensor x, Tensor y) => x.add_(y, One);
+
     public static Tensor Times(this Tensor x, double value)
     {
         using Scalar scalar = value;
@@ -25,13 +33,13 @@ internal static class ScalarOperations
     public static Tensor Plus(this Tensor x, double value)
     {
         using Scalar scalar = value;
-        return x.add(scalar);
+        return x.add(scalar, One);
     }
 
     public static Tensor PlusInPlace(this Tensor x, double value)
     {
         using Scalar scalar = value;
-        return x.add_(scalar);
+        return x.add_(scalar, One);
     }
 
     public static Tensor DividedBy(this Tensor x, double value)
@@ -66,20 +74,20 @@ internal static class ScalarOperations
     public static Tensor TowardsInPlace(this Tensor x, Tensor end, double weight) => x.add_((end - x).TimesInPlace(weight));
 
     /// <summary>log(1 + exp(x)), in the form that neither overflows nor cancels.</summary>
-    public static Tensor Softplus(this Tensor x) => x.relu() + x.abs().neg().exp().log1p();
+    public static Tensor Softplus(this Tensor x) => x.relu().Plus(x.abs().neg().exp().log1p());
 
     /// <summary>x above zero, exp(x) - 1 below.</summary>
     public static Tensor Elu(this Tensor x)
     {
         var positive = x.relu();
-        return positive + (x - positive).expm1();
+        return positive.Plus((x - positive).expm1());
     }
 
     /// <summary>x above zero, slope · x below.</summary>
     public static Tensor LeakyRelu(this Tensor x, double slope)
     {
         var positive = x.relu();
-        return positive + (x - positive).Times(slope);
+        return positive.Plus((x - positive).Times(slope));
     }
 
     public static Tensor Between(this Tensor x, double low, double high)

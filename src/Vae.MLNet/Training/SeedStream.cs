@@ -11,6 +11,7 @@ internal enum Purpose
     Evaluation,
     Pool,
     Sample,
+    Draw,
 }
 
 /// <summary>

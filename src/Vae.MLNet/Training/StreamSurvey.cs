@@ -126,6 +126,16 @@ internal sealed class RowHash : IDisposable
         Add(values);
     }
 
+    /// <summary>Adds bytes as they are; their count goes first.</summary>
+    public void AddBlock(ReadOnlySpan<byte> values)
+    {
+        Flush();
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(length, values.Length);
+        _hash.AppendData(length);
+        _hash.AppendData(values);
+    }
+
     public string Finish()
     {
         Flush();

@@ -55,7 +55,7 @@ internal sealed class TokenLayer(Tensor weight, Tensor bias, Tensor? weightGradi
     {
         long rows = x.shape[0], width = Weight.shape[1];
         if (Portable || x.device_type != DeviceType.CPU)
-            return Weight.index_select(0, Indexes(x)).view(rows, _positions, width).sum(1).add_(Bias);
+            return Weight.index_select(0, Indexes(x)).view(rows, _positions, width).sum(1).PlusInPlace(Bias);
         var output = Bias.expand(rows, width).clone();
         // Position by position, so that the few rows of the table that are in play stay in the first-level cache.
         Span<byte> tokens = x.bytes;
@@ -78,7 +78,8 @@ internal sealed class TokenLayer(Tensor weight, Tensor bias, Tensor? weightGradi
         if (Portable || input.device_type != DeviceType.CPU)
         {
             var each = gradient.unsqueeze(1).expand(rows, _positions, width).reshape(-1, width);
-            WeightGradient!.zero_().index_add_(0, Indexes(input), each, 1);
+            using Scalar one = 1;
+            WeightGradient!.zero_().index_add_(0, Indexes(input), each, one);
             WeightGradient.view(_positions, _tokens, width).narrow(1, _read, _tokens - _read).zero_();
             return;
         }
@@ -98,7 +99,7 @@ internal sealed class TokenLayer(Tensor weight, Tensor bias, Tensor? weightGradi
     }
 
     private Tensor Indexes(Tensor x) =>
-        x.to(ScalarType.Int64).add_(tensor([.. Enumerable.Range(0, _positions).Select(i => (long)i * _tokens)], device: x.device)).view(-1);
+        x.to(ScalarType.Int64).PlusInPlace(tensor([.. Enumerable.Range(0, _positions).Select(i => (long)i * _tokens)], device: x.device)).view(-1);
 
     private static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 

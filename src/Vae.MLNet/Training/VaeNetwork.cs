@@ -97,21 +97,25 @@ internal sealed class VaeNetwork : IDisposable
         int count = (int)input.shape[0];
         var noise = randn(count, _architecture.Latent, device: input.device, generator: generator);
         // What couples the rows of a batch is done on the whole of it.
-        bool coupled = options.TrimmedFraction > 0 || options.FreeBits > 0 || options.Dropout > 0;
+        bool coupled = options.TrimmedFraction > 0 || options.FreeBits > 0;
         int slices = coupled ? 1 : Math.Min(_slices.Length, Math.Max(1, count / SmallestSlice));
         double total = weights?.sum().item<float>() ?? count;
         _used = 1;
         if (slices == 1)
             return _slices[0].Step(this, input, target, weights, noise, generator, beta, total);
 
+        // Threads cannot share a generator: each slice's dropout has one of its own, seeded by the batch's.
+        using var seeds = options.Dropout > 0 ? randint(long.MaxValue, slices, ScalarType.Int64, generator: generator) : null;
+        long[] streams = seeds?.data<long>().ToArray() ?? [];
         var terms = new BatchTerms?[slices];
         _threads!.Run(slices, i =>
         {
             using var scope = NewDisposeScope();
             using var quiet = no_grad();
             int start = (int)((long)count * i / slices), length = (int)((long)count * (i + 1) / slices) - start;
+            using var own = seeds is null ? null : new Generator((ulong)streams[i]);
             terms[i] = _slices[i].Step(this, input.narrow(0, start, length), target.narrow(0, start, length), weights?.narrow(0, start, length),
-                noise.narrow(0, start, length), generator, beta, total);
+                noise.narrow(0, start, length), own ?? generator, beta, total);
         });
         _used = slices;
         // Always added in the same order, so that the same number of threads gives the same bytes.
@@ -122,14 +126,14 @@ internal sealed class VaeNetwork : IDisposable
     public BatchTerms Evaluate(Tensor rows, Tensor? weights, Generator generator, double beta)
     {
         var (mean, sigma, logSigma) = Encode(rows);
-        var z = mean + sigma * randn(mean.shape, device: mean.device, generator: generator);
+        var z = mean.Plus(sigma * randn(mean.shape, device: mean.device, generator: generator));
         var share = weights is null ? null : weights / weights.sum();
         double reconstruction = Mean(Reconstruction(rows, Decode(z)), share, (int)rows.shape[0]);
         return new(reconstruction, PerDimension(Kl(mean, sigma, logSigma), share, (int)rows.shape[0]), beta, _architecture.Options);
     }
 
     /// <summary>KL divergence from the prior for each row and dimension in nats, [N, latent]: -1/2 (1 + log σ² - μ² - σ²) (Kingma and Welling 2014, appendix B).</summary>
-    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.Squared() + sigma.Squared() - logSigma.Times(2)).PlusInPlace(-1).TimesInPlace(0.5);
+    public static Tensor Kl(Tensor mean, Tensor sigma, Tensor logSigma) => (mean.Squared().PlusInPlace(sigma.Squared()) - logSigma.Times(2)).PlusInPlace(-1).TimesInPlace(0.5);
 
     /// <summary>Reconstruction term of each row, [N].</summary>
     public Tensor Reconstruction(Tensor target, Tensor output)
@@ -140,7 +144,7 @@ internal sealed class VaeNetwork : IDisposable
             case Likelihood.MeanSquaredError:
                 return (target - output).Squared().mean([1]);
             case Likelihood.Gaussian:
-                return (((target - output) / _logSigma!.exp()).Squared().TimesInPlace(0.5) + _logSigma).sum([1]).PlusInPlace(_architecture.Features * 0.5 * LogTwoPi);
+                return (((target - output) / _logSigma!.exp()).Squared().TimesInPlace(0.5).Plus(_logSigma)).sum([1]).PlusInPlace(_architecture.Features * 0.5 * LogTwoPi);
             case Likelihood.Bernoulli:
                 return F.binary_cross_entropy_with_logits(output, target, reduction: nn.Reduction.None).sum([1]);
             case Likelihood.Categorical:
@@ -248,7 +252,7 @@ internal sealed class VaeNetwork : IDisposable
 
             var statistics = Encoder.Forward(input, dropout, trace: true);
             var (mean, sigma, logSigma) = network.Posterior(statistics);
-            var output = Decoder.Forward(mean + sigma * noise, dropout, trace: true);
+            var output = Decoder.Forward(mean.Plus(sigma * noise), dropout, trace: true);
             var reconstruction = network.Reconstruction(target, output);
             var kl = Kl(mean, sigma, logSigma);
 
@@ -273,8 +277,8 @@ internal sealed class VaeNetwork : IDisposable
                 meanGradient.mul_(pushed);
                 sigmaGradient.mul_(pushed);
             }
-            meanGradient.add_(latentGradient);
-            sigmaGradient.add_(latentGradient.mul_(noise));
+            meanGradient.PlusInPlace(latentGradient);
+            sigmaGradient.PlusInPlace(latentGradient.mul_(noise));
             // dσ/ds of the parameterisation.
             var raw = statistics.narrow(1, latent, latent);
             if (options.Posterior == PosteriorParameterization.Softplus)
@@ -323,7 +327,7 @@ internal sealed class VaeNetwork : IDisposable
             var options = _architecture.Options;
             int count = (int)reconstruction.shape[0];
             int kept = Math.Max(1, count - (int)(count * options.TrimmedFraction));
-            var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])).Times(beta);
+            var row = reconstruction.Plus((options.SumKl ? kl.sum([1]) : kl.mean([1])).Times(beta));
             var (_, indexes) = row.topk(kept, largest: false, sorted: false);
             var trimmed = zeros(count, device: row.device).index_copy_(0, indexes, ones(kept, device: row.device));
             if (share is not null)

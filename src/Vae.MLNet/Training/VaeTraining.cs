@@ -28,6 +28,12 @@ internal sealed class VaeTraining
     /// <param name="Fingerprint">What tells this data from other data; null where nobody asks.</param>
     private sealed record Prepared(InputScale Scale, IRowSource Training, IRowSource? Validation, MemoryRows Representative, string? Fingerprint) : IDisposable
     {
+        /// <summary>Rows that there are to train on, which need not be those of an epoch.</summary>
+        public long TrainingRows => Training is DrawnRows ? Representative.Count : Training.Count;
+
+        /// <summary>Starting values of the output layer's bias; null for random ones.</summary>
+        public float[]? OutputBias { get; init; }
+
         public void Dispose()
         {
             Training.Dispose();
@@ -77,14 +83,36 @@ internal sealed class VaeTraining
             StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, survey.Scale, device);
         });
 
-    /// <summary>Trains on tokens in memory, for an architecture that reads them.</summary>
-    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation) =>
-        Run(architecture, null, device =>
+    /// <summary>Trains on tokens in memory, for an architecture that reads them. Rows are drawn by their weights.</summary>
+    /// <param name="architecture">An architecture that reads tokens.</param>
+    /// <param name="training">Rows to train on.</param>
+    /// <param name="validation">Rows held out.</param>
+    /// <param name="epochSteps">Optimiser steps of an epoch: what lies between two looks at the validation rows.</param>
+    /// <param name="outputBias">Starting values of the logits' biases.</param>
+    /// <param name="warn">Told about damaged checkpoints.</param>
+    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation, int epochSteps, float[] outputBias, Action<string>? warn = null) =>
+        Run(architecture, warn, device =>
         {
             int positions = architecture.Tokens!.Length, seed = architecture.Options.Seed;
             var rows = new MemoryRows(training, positions, seed, device);
-            return new(InputScale.None, rows, validation is null ? null : new MemoryRows(validation, positions, seed, device), rows, null);
+            var drawn = new DrawnRows(training, positions, epochSteps * architecture.Options.BatchSize, seed, device);
+            return new(InputScale.None, drawn, validation is null ? null : new MemoryRows(validation, positions, seed, device), rows,
+                architecture.Options.CheckpointFolder is null ? null : Fingerprint(training, validation, epochSteps, outputBias))
+            { OutputBias = outputBias };
         });
+
+    private static string Fingerprint(TokenData training, TokenData? validation, int epochSteps, float[] outputBias)
+    {
+        using var hash = new RowHash();
+        foreach (var data in new[] { training, validation })
+        {
+            hash.AddBlock(data?.Tokens ?? ReadOnlySpan<byte>.Empty);
+            hash.AddBlock(data?.Weights);
+        }
+        hash.AddBlock([epochSteps]);
+        hash.AddBlock(outputBias);
+        return hash.Finish();
+    }
 
     private static TrainedVae Run(VaeArchitecture architecture, Action<string>? warn, Func<Device, Prepared> prepare)
     {
@@ -106,6 +134,7 @@ internal sealed class VaeTraining
             using var scope = NewDisposeScope();
             using var rows = prepare(device);
             float[] initial = options.WarmStart?.Parameters ?? VaeNetwork.Initialize(architecture, options.Seed);
+            rows.OutputBias?.CopyTo(initial, architecture["output.bias"].Offset);
             using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
             // Cores that work on slices of their own do not wait for each other within every product.
             set_num_threads(Math.Max(1, threads / network.Slices));
@@ -210,7 +239,7 @@ internal sealed class VaeTraining
         if (!restore)
             bestEpoch = epochs[^1].Epoch;
         var (residual, activeUnits) = Finish(trained);
-        var history = new VaeTrainingHistory(epochs, bestEpoch, _rows.Training.Count, _rows.Validation?.Count ?? 0, activeUnits, stoppedEarly || cancelled);
+        var history = new VaeTrainingHistory(epochs, bestEpoch, _rows.TrainingRows, _rows.Validation?.Count ?? 0, activeUnits, stoppedEarly || cancelled);
         return new(new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history)), history);
     }
 
@@ -264,7 +293,7 @@ internal sealed class VaeTraining
     private Tensor Corrupted(Tensor rows, Generator generator)
     {
         if (_options.InputNoise > 0)
-            rows = rows + randn(rows.shape, device: _device, generator: generator).TimesInPlace(_options.InputNoise);
+            rows = rows.Plus(randn(rows.shape, device: _device, generator: generator).TimesInPlace(_options.InputNoise));
         if (_options.InputMasking > 0 && _architecture.Tokens is { } tokens)
         {
             using Scalar unknown = tokens.Alphabet.UnknownToken;
@@ -322,12 +351,12 @@ internal sealed class VaeTraining
 
             var (mean, sigma, _) = network.Encode(batch.Features);
             var wide = mean.to(ScalarType.Float64);
-            sum.add_(Sum(wide));
-            sumOfSquares.add_(Sum(wide.Squared()));
+            sum.PlusInPlace(Sum(wide));
+            sumOfSquares.PlusInPlace(Sum(wide.Squared()));
             if (wantsResidual)
             {
-                var z = mean + sigma * randn(mean.shape, device: _device, generator: generator);
-                squares.add_(Sum((batch.Features - network.Decode(z)).to(ScalarType.Float64).Squared()));
+                var z = mean.Plus(sigma * randn(mean.shape, device: _device, generator: generator));
+                squares.PlusInPlace(Sum((batch.Features - network.Decode(z)).to(ScalarType.Float64).Squared()));
             }
         }
         const double ActiveVariance = 0.01;

@@ -14,7 +14,7 @@ public sealed class LoadAlignmentTests
     [TestCleanup]
     public void Clean() => _files.Dispose();
 
-    private static Alignment Load(string path, SequenceAlignmentOptions? options = null) => new MLContext(0).Vae.LoadAlignment(path, options ?? Unfiltered);
+    private static SequenceAlignment Load(string path, SequenceAlignmentOptions? options = null) => new MLContext(0).Vae.LoadAlignment(path, options ?? Unfiltered);
 
     private void Fails(string text, string expected, SequenceAlignmentOptions? options = null, string name = "bad.fasta")
     {
@@ -172,7 +172,7 @@ public sealed class LoadAlignmentTests
         var a = Load(_files.Write("a.fasta", ">r\nACDE-\n>b\n---EF\n>c\n--DEF\n>d\nACD-F\n"), new SequenceAlignmentOptions { MaxColumnGapShare = 0.34 });
         CollectionAssert.AreEqual(new[] { "r", "c", "d" }, a.Names.ToArray());
         Assert.AreEqual("ACDE-", a.Sequence(0));
-        Assert.AreEqual(new AlignmentFiltering(4, 5, 1, 0, 0), a.Filtering);
+        Assert.AreEqual(new SequenceAlignmentFiltering(4, 5, 1, 0, 0), a.Filtering);
 
         a = Load(_files["a.fasta"]);
         Assert.AreEqual(4, a.Count);

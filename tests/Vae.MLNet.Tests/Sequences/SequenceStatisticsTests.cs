@@ -5,10 +5,10 @@ namespace Vae.MLNet.Tests.Sequences;
 [TestClass]
 public sealed class SequenceStatisticsTests
 {
-    private static (Alignment Natural, Alignment Generated) Sets() =>
+    private static (SequenceAlignment Natural, SequenceAlignment Generated) Sets() =>
         (SequenceWeightsTests.Mutants(120, 9, 1).WithSequenceWeights(), SequenceWeightsTests.Mutants(90, 9, 2));
 
-    private static double F(Alignment a, int symbols, int[] columns, int[] letters, int[]? among = null)
+    private static double F(SequenceAlignment a, int symbols, int[] columns, int[] letters, int[]? among = null)
     {
         // Share of the weight with these letters, among rows that have symbols in all of the columns concerned.
         double sum = 0, hit = 0;
@@ -25,7 +25,7 @@ public sealed class SequenceStatisticsTests
         return hit / sum;
     }
 
-    private static double C2(Alignment a, int q, int i, int j, int x, int y) =>
+    private static double C2(SequenceAlignment a, int q, int i, int j, int x, int y) =>
         F(a, q, [i, j], [x, y]) - F(a, q, [i], [x], [i, j]) * F(a, q, [j], [y], [i, j]);
 
     [TestMethod]
@@ -88,7 +88,7 @@ public sealed class SequenceStatisticsTests
         // DNA, so that all entries of all triples can be computed by the definition.
         var random = new Random(3);
         var layout = SequenceLayout.FromReference(SequenceAlphabet.Dna, "AAAA");
-        Alignment Draw(int count)
+        SequenceAlignment Draw(int count)
         {
             var tokens = new byte[count * 4];
             for (int n = 0; n < count; n++)
@@ -97,7 +97,7 @@ public sealed class SequenceStatisticsTests
                 for (int i = 0; i < 4; i++)
                     tokens[n * 4 + i] = (byte)(random.NextDouble() < 0.2 ? random.Next(6) : (parity + i * random.Next(2)) % 4);
             }
-            return Alignment.FromTokens(layout, tokens);
+            return SequenceAlignment.FromTokens(layout, tokens);
         }
         var natural = Draw(80);
         var generated = Draw(60);
@@ -115,7 +115,7 @@ public sealed class SequenceStatisticsTests
         Assert.AreEqual(500, result.Count);
         Assert.AreEqual(RankStatistics.Pearson([.. x], [.. y]), result.Pearson, 1e-9);
 
-        static double C3(Alignment s, int i, int j, int k, int a, int b, int c)
+        static double C3(SequenceAlignment s, int i, int j, int k, int a, int b, int c)
         {
             int[] all = [i, j, k];
             double fi = F(s, 5, [i], [a], all), fj = F(s, 5, [j], [b], all), fk = F(s, 5, [k], [c], all);
@@ -139,17 +139,17 @@ public sealed class SequenceStatisticsTests
     public void NearestIdentities_FindTheFirstOfTheNearest()
     {
         var layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "ACDEF");
-        var natural = Alignment.FromSequences(layout, ["GGGGG", "ACDEG", "ACDE-"]);
-        var nearest = SequenceStatistics.NearestIdentities(Alignment.FromSequences(layout, ["ACDEF", "GGGGG", "ACDE-", "-----", "YYYYY"]), natural);
+        var natural = SequenceAlignment.FromSequences(layout, ["GGGGG", "ACDEG", "ACDE-"]);
+        var nearest = SequenceStatistics.NearestIdentities(SequenceAlignment.FromSequences(layout, ["ACDEF", "GGGGG", "ACDE-", "-----", "YYYYY"]), natural);
         CollectionAssert.AreEqual(new NearestSequence[] { new(0.8, 1), new(1, 0), new(1, 1), new(0, -1), new(0, 0) }, nearest);
-        Assert.AreEqual(new NearestSequence(1, 2), SequenceStatistics.NearestIdentities(Alignment.FromSequences(layout, ["ACDE-"]), natural, IdentityMeasure.Columns)[0]);
+        Assert.AreEqual(new NearestSequence(1, 2), SequenceStatistics.NearestIdentities(SequenceAlignment.FromSequences(layout, ["ACDE-"]), natural, IdentityMeasure.Columns)[0]);
     }
 
     [TestMethod]
     public void Conservation_CountsSitesAndAllTogether()
     {
         var layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "HDS", firstPosition: 57);
-        var a = Alignment.FromSequences(layout, ["HDS", "HDA", "HES", "HDS"]);
+        var a = SequenceAlignment.FromSequences(layout, ["HDS", "HDA", "HES", "HDS"]);
         var c = SequenceStatistics.Conservation(a, (57, 'H'), (58, 'D'), (59, 'S'));
         CollectionAssert.AreEqual(new[] { 1, 0.75, 0.75 }, c.Sites.Select(s => s.Share).ToArray());
         Assert.AreEqual(0.5, c.All);

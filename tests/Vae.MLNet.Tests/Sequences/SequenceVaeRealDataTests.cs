@@ -16,7 +16,7 @@ public sealed class SequenceVaeRealDataTests
         var vae = new MLContext(1).Vae;
         var alignment = vae.LoadAlignment(RealData.Path("proteins/P53_HUMAN_b0.1.a2m")).WithSequenceWeights();
         var watch = Stopwatch.StartNew();
-        using var fitted = vae.SequenceAutoencoder(options: Options()).Fit(alignment);
+        using var fitted = vae.SequenceAutoencoder(options: Options(2)).Fit(alignment);
         double trained = watch.Elapsed.TotalSeconds;
         string[] variants = [.. labels.Select(VariantName)];
         watch.Restart();
@@ -31,7 +31,7 @@ public sealed class SequenceVaeRealDataTests
         TestContext.WriteLine(Check.Invariant(
             $"{scores.Count(score => score.Score is not null)} usable; AUC {model:F4}, site-independent {site:F4}; validation {fitted.Histories[0].Epochs.Min(epoch => epoch.ValidationLoss):F2} nats at epoch {fitted.Histories[0].BestEpoch} of {fitted.Histories[0].Epochs.Count}; trained in {trained:F1} s, scored in {watch.Elapsed.TotalSeconds:F1} s"));
         // On these labels conservation alone says nearly all there is to say; the model has to come near it.
-        Assert.IsGreaterThan(0.9, model);
+        Assert.IsGreaterThan(0.95, model);
     }
 
     /// <summary>Samples keep pair correlations and the catalytic triad of serine proteases, which a site-independent model cannot.</summary>
@@ -41,9 +41,9 @@ public sealed class SequenceVaeRealDataTests
         var vae = new MLContext(1).Vae;
         var all = vae.LoadAlignment(RealData.Path("proteins/S1A_serine_proteases.an"), new() { ReferenceName = "gi|62738027|pdb|1T8O|A", AnnotationStart = "__", AnnotationSeparator = "|" });
         var natural = all.WithSequenceWeights();
-        using var fitted = vae.SequenceAutoencoder(options: Options()).Fit(natural);
+        using var fitted = vae.SequenceAutoencoder(options: Options(1)).Fit(natural);
         var statistics = new SequenceStatisticsOptions { UseWeights = false };
-        double Measure(string name, Alignment sampled)
+        double Measure(string name, SequenceAlignment sampled)
         {
             double pairs = SequenceStatistics.ComparePairs(all, sampled, statistics).Pearson, weighted = SequenceStatistics.ComparePairs(natural, sampled).Pearson;
             var triad = SequenceStatistics.Conservation(sampled, (57, 'H'), (102, 'D'), (195, 'S'));
@@ -59,10 +59,11 @@ public sealed class SequenceVaeRealDataTests
         Measure("aggregate posterior, most probable", vae.SampleSequences(fitted.Model, 3000, new() { AggregatePosterior = all, Selection = Inference.SymbolSelection.MostProbable }));
         TestContext.WriteLine(Check.Invariant($"best validation {fitted.Histories[0].Epochs.Min(epoch => epoch.ValidationLoss):F1} at {fitted.Histories[0].BestEpoch} of {fitted.Histories[0].Epochs.Count}, {fitted.Histories[0].ActiveUnits} active"));
         Assert.IsLessThan(0.2, site);
-        Assert.IsGreaterThan(site + 0.3, aggregate);
+        Assert.IsGreaterThan(0.7, aggregate);
     }
 
-    private static SequenceVaeTrainer.Options Options() => new() { Seed = 1 };
+    /// <summary>Fewer members than by default, for time's sake.</summary>
+    private static SequenceVaeTrainer.Options Options(int members) => new() { Seed = 1, EnsembleMembers = members };
 
     private static string VariantName(string[] row) => row.First(cell => Variant.TryParse(cell, out _, out _));
 

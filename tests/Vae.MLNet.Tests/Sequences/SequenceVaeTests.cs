@@ -13,7 +13,7 @@ public sealed class SequenceVaeTests
     private const string Reference = "MKHDSAWC";
 
     /// <summary>Two groups of sequences: letters that go together at four positions, random ones elsewhere, gaps and unknown letters here and there.</summary>
-    private static Alignment Family(int count, GapTreatment gaps = GapTreatment.Symbol, int seed = 1)
+    private static SequenceAlignment Family(int count, GapTreatment gaps = GapTreatment.Symbol, int seed = 1)
     {
         var alphabet = SequenceAlphabet.AminoAcids.WithGaps(gaps);
         var layout = SequenceLayout.FromReference(alphabet, Reference, firstPosition: 11);
@@ -31,13 +31,16 @@ public sealed class SequenceVaeTests
                 text[random.Next(8)] = 'X';
             sequences.Add(new string(text));
         }
-        return Alignment.FromSequences(layout, sequences);
+        return SequenceAlignment.FromSequences(layout, sequences);
     }
 
     private static SequenceVaeTrainer.Options Small => new()
     {
         HiddenLayers = [16],
         LatentDimension = 3,
+        Dropout = 0,
+        EnsembleMembers = 1,
+        ValidationIdentity = null,
         MaximumSteps = 150,
         BatchSize = 32,
         LearningRate = 1e-2f,
@@ -201,8 +204,168 @@ public sealed class SequenceVaeTests
         // One row by itself, and what does not fit.
         var single = fitted.Transform(family.Select([17]));
         Workout.AssertSame([Read(expected, "Latent")[17]], Read(single, "Latent"), 1e-5, "a single row");
-        var other = Alignment.FromSequences(SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "MKH"), ["MKH"]);
+        var other = SequenceAlignment.FromSequences(SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "MKH"), ["MKH"]);
         Assert.Contains("Int64, 8", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => fitted.Transform(other)).Message);
+    }
+
+    /// <summary>All members come back from a model's own file, from a saved pipeline, and from a loaded one that was rehydrated.</summary>
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void Ensemble_SavesAndLoads(bool score)
+    {
+        var family = Family(300);
+        var ml = new MLContext(1);
+        using var fitted = Train(family, Small with { EnsembleMembers = 3, StandardDeviationColumnName = "Sigma", ScoreColumnName = score ? "Oddness" : null });
+        using var folder = new TemporaryFolder();
+        fitted.Model.Save(folder["model.onnx"]);
+        ml.Model.Save(fitted, family.Schema, folder["model.zip"]);
+        var loaded = ml.Model.Load(folder["model.zip"], out _);
+        var transformer = ml.Vae.Rehydrate(loaded);
+        using var rehydrated = (SequenceVaeTransformer)transformer;
+        Assert.IsEmpty(rehydrated.Histories);
+
+        string[] variants = ["M11L", "K12R", "H13W"];
+        var expected = ml.Vae.ScoreVariants(fitted.Model, variants);
+        foreach (var model in new[] { SequenceVaeModel.FromOnnx(folder["model.onnx"]), SequenceVaeModel.FromOnnx(File.ReadAllBytes(folder["model.onnx"])),
+            SequenceVaeModel.FromPipeline(folder["model.zip"]), rehydrated.Model })
+        {
+            Assert.HasCount(3, model.Members);
+            Assert.AreEqual(family.Layout.ToJson(), model.Layout.ToJson());
+            for (int m = 0; m < 3; m++)
+            {
+                Assert.AreSequenceEqual(fitted.Model.Members[m].Parameters, model.Members[m].Parameters);
+                Assert.AreEqual(fitted.Model.Members[m].Options.ToJson(), model.Members[m].Options.ToJson());
+                Assert.AreEqual(fitted.Model.Members[m].TrainingJson, model.Members[m].TrainingJson);
+            }
+            Assert.AreSequenceEqual(expected.Select(variant => variant.Score).ToArray(), ml.Vae.ScoreVariants(model, variants).Select(variant => variant.Score).ToArray());
+            Assert.AreSequenceEqual(ml.Vae.SampleSequences(fitted.Model, 20).Tokens.ToArray(), ml.Vae.SampleSequences(model, 20).Tokens.ToArray());
+        }
+
+        // The transforms agree column by column, in batches, row by row and saved once more.
+        using var again = new MemoryStream();
+        ml.Model.Save(rehydrated, family.Schema, again);
+        again.Position = 0;
+        foreach (var view in new[] { loaded.Transform(family), rehydrated.Transform(family), ml.Model.Load(again, out _).Transform(family) })
+        {
+            foreach (string column in new[] { "Latent", "Sigma" })
+                Workout.AssertSame(Read(fitted.Transform(family), column), Read(view, column), 1e-5, column);
+            if (score)
+                Workout.AssertSame([[.. fitted.Transform(family).GetColumn<float>("Oddness")]], [[.. view.GetColumn<float>("Oddness")]], 1e-5, "Oddness");
+        }
+        if (!score)
+            return;
+        // The score is the mean over the members.
+        float[][] each = [.. fitted.Model.Members.Select(member => new SequenceVaeTransformer(ml, new SequenceVaeModel(family.Layout, [member]), [], "Tokens", "Latent", new() { Score = "Oddness" }, family.Schema)
+            .Transform(family).GetColumn<float>("Oddness").ToArray())];
+        Workout.AssertSame([[.. Enumerable.Range(0, family.Count).Select(row => each.Average(scores => scores[row]))]], [[.. fitted.Transform(family).GetColumn<float>("Oddness")]], 1e-5, "mean of scores");
+    }
+
+    [TestMethod]
+    public void FromOnnx_NamesWhatIsWrong()
+    {
+        var family = Family(100);
+        using var fitted = Train(family, Small with { MaximumSteps = 20, EnsembleMembers = 2 });
+        using var folder = new TemporaryFolder();
+        fitted.Model.ExportDecoder(folder["decoder.onnx"]);
+        Assert.Contains("decoder", Assert.ThrowsExactly<InvalidDataException>(() => SequenceVaeModel.FromOnnx(folder["decoder.onnx"])).Message);
+        byte[] file = fitted.Model.ToOnnx();
+        Assert.ThrowsExactly<InvalidDataException>(() => SequenceVaeModel.FromOnnx(file[..^1000]));
+        var model = Vae.MLNet.Onnx.Proto.ModelProto.Parser.ParseFrom(file);
+        model.MetadataProps.Single(entry => entry.Key == "vae.members").Value = "3";
+        using var stream = new MemoryStream();
+        Google.Protobuf.MessageExtensions.WriteTo(model, stream);
+        Assert.Contains("vae.options.member.2", Assert.ThrowsExactly<InvalidDataException>(() => SequenceVaeModel.FromOnnx(stream.ToArray())).Message);
+        new MLContext().Model.Save(new MLContext().Transforms.CopyColumns("Copy", "Tokens").Fit(family), family.Schema, folder["other.zip"]);
+        Assert.Contains("0 autoencoders of sequences", Assert.ThrowsExactly<InvalidDataException>(() => SequenceVaeModel.FromPipeline(folder["other.zip"])).Message);
+    }
+
+    /// <summary>An encoder of one-hot rows gives what that of tokens gives, gaps and unknown letters included.</summary>
+    [TestMethod]
+    [DataRow(GapTreatment.Symbol)]
+    [DataRow(GapTreatment.Missing)]
+    [DataRow(GapTreatment.Masked)]
+    public void ExportEncoder_OneHotAgreesWithTokens(GapTreatment gaps)
+    {
+        var family = Family(150, gaps);
+        using var fitted = Train(family, Small with { MaximumSteps = 50, HiddenLayers = [16, 8] });
+        using var folder = new TemporaryFolder();
+        fitted.Model.ExportEncoder(folder["onehot.onnx"], input: SequenceInput.OneHot);
+        fitted.Model.ExportEncoder(folder["tokens.onnx"]);
+        using var encoder = VaeEncoder.Load(folder["onehot.onnx"]);
+        using var reference = SequenceEncoder.Load(folder["tokens.onnx"]);
+        Assert.ThrowsExactly<InvalidDataException>(() => SequenceEncoder.Load(folder["onehot.onnx"]));
+        Assert.AreEqual(8 * family.Alphabet.InputSymbolCount, encoder.FeatureCount);
+        float[] rows = family.Layout.OneHot(family.Tokens.Span);
+        for (int row = 0; row < family.Count; row++)
+        {
+            var found = encoder.Encode(rows.AsSpan(row * encoder.FeatureCount, encoder.FeatureCount));
+            var expected = reference.Encode(family.Sequence(row));
+            Workout.AssertSame([expected.Mean], [found], 1e-5, family.Sequence(row));
+        }
+        Assert.ThrowsExactly<ArgumentException>(() => family.Layout.OneHot([99, 0, 0, 0, 0, 0, 0, 0]));
+        Assert.ThrowsExactly<ArgumentException>(() => family.Layout.OneHot([0, 0, 0]));
+    }
+
+    [TestMethod]
+    public void ScoreSequences_TellsTheFamily()
+    {
+        var family = Family(300);
+        var vae = new MLContext().Vae;
+        using var fitted = Train(family, Small with { EnsembleMembers = 2 });
+        var natural = vae.ScoreSequences(fitted.Model, family, new() { Samples = 20 });
+        var random = new Random(1);
+        var shuffled = SequenceAlignment.FromTokens(family.Layout, [.. Enumerable.Range(0, 300 * 8).Select(_ => (byte)random.Next(20))]);
+        var other = vae.ScoreSequences(fitted.Model, shuffled, new() { Samples = 20 });
+        Assert.HasCount(300, natural);
+        Assert.IsGreaterThan(other.Average() + 10, natural.Average());
+        // A variant's score is the difference of its bound and the reference's.
+        string variant = "LKHDSAWC";
+        var pair = vae.ScoreSequences(fitted.Model, SequenceAlignment.FromSequences(family.Layout, [Reference, variant]));
+        Assert.AreEqual(vae.ScoreVariants(fitted.Model, ["M11L"])[0].Score!.Value, pair[1] - pair[0], 1e-9);
+        Assert.ThrowsExactly<ArgumentException>(() => vae.ScoreSequences(fitted.Model, Family(5, GapTreatment.Missing)));
+    }
+
+    /// <summary>What the optimiser is for: from one group's latent to the other's, by asking for two of its letters.</summary>
+    [TestMethod]
+    public void Optimize_FindsTheOtherGroup()
+    {
+        var family = Family(600);
+        using var fitted = Train(family, Small with { MaximumSteps = 400 });
+        using var encoder = fitted.Model.CreateEncoder();
+        using var decoder = fitted.Model.CreateDecoder(withGradient: true);
+        float[] start = encoder.Encode("MKHDSAWC").Mean;
+        Assert.AreEqual("MK", decoder.MostProbable(start)[..2]);
+        var wanted = SequenceObjective.Letters(family.Layout, (11, 'L'), (12, 'R'));
+        var found = decoder.Optimize(wanted, start, new() { Steps = 300, PriorWeight = 0.01f });
+        // The other two letters of the group come along, for nobody asked for them.
+        Assert.AreEqual("LRHDSGF", found.Sequence[..7]);
+        Assert.IsLessThan(0.5, found.Descent.Objectives[found.Descent.BestIndex]);
+        Assert.AreEqual(decoder.Probabilities(start)[decoder.IndexOf(12, 'R')], decoder.Probabilities(start)[1 * 21 + family.Alphabet.Encode("R")[0]]);
+
+        // Values and slopes of the objectives by hand and by differences.
+        float[] p = decoder.Probabilities(start);
+        Assert.AreEqual(-Math.Log(p[decoder.IndexOf(11, 'L')]) - Math.Log(p[decoder.IndexOf(12, 'R')]), wanted.Evaluate(p), 1e-3);
+        var charge = SequenceObjective.Expected(family.Layout, letter => letter is 'K' or 'R' ? 1 : letter is 'D' or 'E' ? -1 : 0);
+        foreach (var objective in new[] { wanted, charge, SequenceObjective.Sequence(family.Layout, "LRHXSGFC") })
+        {
+            var gradient = new float[p.Length];
+            objective.Evaluate(p, gradient);
+            for (int i = 0; i < p.Length; i += 5)
+            {
+                const float Step = 1e-4f;
+                if (p[i] < 10 * Step)
+                    continue;
+                float[] more = [.. p], less = [.. p];
+                more[i] += Step;
+                less[i] -= Step;
+                Assert.AreEqual((objective.Evaluate(more) - objective.Evaluate(less)) / (more[i] - less[i]), gradient[i], 0.01 * Math.Max(1, Math.Abs(gradient[i])), $"number {i}");
+            }
+        }
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceObjective.Letters(family.Layout, (99, 'L')));
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceObjective.Letters(family.Layout, (11, 'X')));
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceObjective.Sequence(family.Layout, "XXXXXXXX"));
+        Assert.ThrowsExactly<ArgumentException>(() => charge.Evaluate(new float[5]));
     }
 
     /// <summary>The score is the reconstruction of the network at the posterior mean plus the divergence, computed here by hand.</summary>
@@ -242,6 +405,44 @@ public sealed class SequenceVaeTests
         Assert.IsLessThan(first.Histories[0].Epochs[0].Loss, first.Histories[0].Epochs[^1].Loss);
     }
 
+    /// <summary>Cancelled within the second member and started again, it gives the bytes of a training that was never interrupted.</summary>
+    [TestMethod]
+    public void Fit_GoesOnFromACheckpoint()
+    {
+        var family = Family(200).WithSequenceWeights();
+        using var folder = new TemporaryFolder();
+        var options = Small with { EnsembleMembers = 2, StepsPerEpoch = 10, Dropout = 0.2f };
+        using var whole = Train(family, options);
+        using var stop = new CancellationTokenSource();
+        var interrupted = options with
+        {
+            CheckpointFolder = folder["checkpoints"],
+            CheckpointEvery = 2,
+            CancellationToken = stop.Token,
+            Progress = new Stop(stop, member: 1, epoch: 5),
+        };
+        Assert.ThrowsExactly<OperationCanceledException>(() => Train(family, interrupted));
+        using var resumed = Train(family, interrupted with { CancellationToken = default, Progress = null });
+        for (int m = 0; m < 2; m++)
+            Assert.AreSequenceEqual(whole.Model.Members[m].Parameters, resumed.Model.Members[m].Parameters);
+        Assert.AreEqual(whole.Histories[1].Epochs.Count, resumed.Histories[1].Epochs.Count);
+        Assert.ThrowsExactly<InvalidOperationException>(() => Train(family.Select(Enumerable.Range(0, 150)), interrupted with { CancellationToken = default, Progress = null }));
+
+        // Where the best is to be kept, the members that are done make the model.
+        using var again = new CancellationTokenSource();
+        using var kept = Train(family, options with { OnCancellation = CancellationBehavior.KeepBest, CancellationToken = again.Token, Progress = new Stop(again, member: 0, epoch: 15) });
+        Assert.HasCount(1, kept.Model.Members);
+    }
+
+    private sealed class Stop(CancellationTokenSource source, int member, int epoch) : IProgress<SequenceVaeProgress>
+    {
+        public void Report(SequenceVaeProgress value)
+        {
+            if (value.Member == member && value.Training.Latest.Epoch == epoch)
+                source.Cancel();
+        }
+    }
+
     [TestMethod]
     public void Fit_UsesWeights()
     {
@@ -263,6 +464,9 @@ public sealed class SequenceVaeTests
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { HiddenLayers = [] }));
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { EnsembleMembers = 0 }));
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { Dropout = 1 }));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { StepsPerEpoch = 0 }));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { MaximumSteps = 0 }));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { ValidationIdentity = 1.1 }));
         Assert.ThrowsExactly<ArgumentException>(() => vae.SequenceAutoencoder("Tokens"));
         Assert.ThrowsExactly<ArgumentException>(() => vae.SequenceAutoencoder(options: new() { ValidationFraction = 0 }));
         var numbers = Workout.Load(new MLContext(), TestRows.Curved(5, 4));
@@ -315,6 +519,45 @@ public sealed class SequenceVaeTests
         }
         string variant = Reference.Replace('H', 'W');
         Assert.AreEqual(Bound(variant) - Bound(Reference), found, 0.15);
+    }
+
+    /// <summary>The bound averaged over dropout masks, against one worked out here with draws of its own.</summary>
+    [TestMethod]
+    public void ScoreSequences_AveragesOverDropout()
+    {
+        var family = Family(300);
+        var vae = new MLContext().Vae;
+        using var fitted = Train(family, Small with { Dropout = 0.4f });
+        var member = fitted.Model.Members[0];
+        double found = vae.ScoreSequences(fitted.Model, family.Select([0]), new() { Samples = 5000 })[0];
+        double whole = vae.ScoreSequences(fitted.Model, family.Select([0]), new() { Samples = 5000, SampleDropout = false })[0];
+
+        using var encoder = fitted.Model.CreateEncoder();
+        var (mean, sigma) = encoder.Encode(Reference);
+        float[] w = member.Parameter("decoder.0.weight").ToArray(), b = member.Parameter("decoder.0.bias").ToArray();
+        float[] v = member.Parameter("output.weight").ToArray(), c = member.Parameter("output.bias").ToArray();
+        byte[] tokens = family.Layout.Encode(Reference);
+        var random = new Random(2);
+        double sum = 0;
+        const int Draws = 4000;
+        for (int draw = 0; draw < Draws; draw++)
+        {
+            float[] z = [.. mean.Zip(sigma, (m, d) => m + d * (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+            var hidden = new float[16];
+            for (int h = 0; h < 16; h++)
+                hidden[h] = random.NextDouble() < 0.4 ? 0 : Math.Max(0, b[h] + w[h * 3] * z[0] + w[h * 3 + 1] * z[1] + w[h * 3 + 2] * z[2]) / 0.6f;
+            for (int position = 0; position < 8; position++)
+            {
+                double[] logits = [.. Enumerable.Range(position * 21, 21).Select(row => c[row] + Enumerable.Range(0, 16).Sum(h => (double)v[row * 16 + h] * hidden[h]))];
+                sum += (logits[tokens[position]] - Math.Log(logits.Sum(Math.Exp))) / Draws;
+            }
+        }
+        double expected = sum - mean.Zip(sigma, (m, d) => 0.5 * (m * m + d * d - 1) - Math.Log(d)).Sum();
+        Assert.AreEqual(expected, found, 0.15);
+        Assert.IsGreaterThan(0.01, Math.Abs(whole - found), "The masks have no effect.");
+
+        using var plain = Train(family);
+        Assert.AreSequenceEqual(vae.ScoreSequences(plain.Model, family.Select([0, 1])).ToArray(), vae.ScoreSequences(plain.Model, family.Select([0, 1]), new() { SampleDropout = false }).ToArray());
     }
 
     [TestMethod]

@@ -8,7 +8,7 @@ namespace Vae.MLNet.Tests.Sequences;
 public sealed class SequenceWeightsTests
 {
     /// <summary>Families of mutated copies, with gaps and unknown letters, so that pairs fall on both sides of any threshold.</summary>
-    internal static Alignment Mutants(int count, int length, int seed)
+    internal static SequenceAlignment Mutants(int count, int length, int seed)
     {
         var random = new Random(seed);
         var tokens = new byte[count * length];
@@ -23,10 +23,10 @@ public sealed class SequenceWeightsTests
             for (int i = 0; i < length; i++)
                 row[i] = (byte)((random.NextDouble() < rate ? random.Next(256) : row[i]) % 22);
         }
-        return Alignment.FromTokens(SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, new string('A', length)), tokens);
+        return SequenceAlignment.FromTokens(SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, new string('A', length)), tokens);
     }
 
-    private static int[] Naive(Alignment a, double identity, IdentityMeasure measure)
+    private static int[] Naive(SequenceAlignment a, double identity, IdentityMeasure measure)
     {
         var result = new int[a.Count];
         for (int n = 0; n < a.Count; n++)
@@ -65,7 +65,7 @@ public sealed class SequenceWeightsTests
     {
         // 4 of 5 is 0.8.
         var layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "ACDEF");
-        var a = Alignment.FromSequences(layout, ["ACDEF", "ACDEG", "ACDGG"]);
+        var a = SequenceAlignment.FromSequences(layout, ["ACDEF", "ACDEG", "ACDGG"]);
         CollectionAssert.AreEqual(new[] { 2, 3, 2 }, new MLContext(0).Vae.SequenceWeights(a).Neighbours.ToArray());
         CollectionAssert.AreEqual(new[] { 0.5f, 1 / 3f, 0.5f }, a.WithSequenceWeights().Weights.ToArray());
     }
@@ -75,7 +75,7 @@ public sealed class SequenceWeightsTests
     {
         // The fragment's letters are all in the whole one, but not the reverse; a row without letters has the weight 0.
         var layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "ACDEF");
-        var weights = new MLContext(0).Vae.SequenceWeights(Alignment.FromSequences(layout, ["ACDEF", "A----", "-----"]));
+        var weights = new MLContext(0).Vae.SequenceWeights(SequenceAlignment.FromSequences(layout, ["ACDEF", "A----", "-----"]));
         CollectionAssert.AreEqual(new[] { 1, 2, 0 }, weights.Neighbours.ToArray());
         CollectionAssert.AreEqual(new[] { 1, 0.5f, 0 }, weights.Values.ToArray());
         Assert.AreEqual(1.5, weights.EffectiveCount);
@@ -100,7 +100,7 @@ public sealed class SequenceWeightsTests
         var added = ml.Vae.AddSequenceWeights(view, "W", "Copy");
         CollectionAssert.AreEqual(a.WithSequenceWeights().Weights.ToArray(), added.GetColumn<float>("W").ToArray());
         CollectionAssert.AreEqual(a.Names.ToArray(), added.GetColumn<string>("Name").ToArray());
-        Assert.IsInstanceOfType<Alignment>(ml.Vae.AddSequenceWeights(a));
+        Assert.IsInstanceOfType<SequenceAlignment>(ml.Vae.AddSequenceWeights(a));
         var e = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => ml.Vae.AddSequenceWeights(view, "W", "Name"));
         Assert.Contains("'Name'", e.Message);
     }

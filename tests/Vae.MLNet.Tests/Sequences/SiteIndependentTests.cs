@@ -10,7 +10,7 @@ public sealed class SiteIndependentTests
 {
     private static readonly SequenceLayout Layout = SequenceLayout.FromReference(SequenceAlphabet.Dna, "ACG");
 
-    private static Alignment Small() => Alignment.FromSequences(Layout, ["ACG", "ACN", "A-G"]).WithWeights([1, 0.5f, 2]);
+    private static SequenceAlignment Small() => SequenceAlignment.FromSequences(Layout, ["ACG", "ACN", "A-G"]).WithWeights([1, 0.5f, 2]);
 
     [TestMethod]
     public void Fit_WeighsCountsAndLeavesOutUnknownLetters()
@@ -28,7 +28,7 @@ public sealed class SiteIndependentTests
     public void Fit_LeavesOutGapsThatAreNoSymbols(GapTreatment gaps)
     {
         var layout = SequenceLayout.FromReference(SequenceAlphabet.Dna.WithGaps(gaps), "ACG");
-        var model = SiteIndependentModel.Fit(Alignment.FromSequences(layout, ["ACG", "A-G"]));
+        var model = SiteIndependentModel.Fit(SequenceAlignment.FromSequences(layout, ["ACG", "A-G"]));
         CollectionAssert.AreEqual(new[] { 0.5 / 3, 1.5 / 3, 0.5 / 3, 0.5 / 3 }, model.Frequencies(1).ToArray());
         Assert.AreEqual(model.LogProbability(layout.Encode("A-G")), model.LogProbability(layout.Encode("ANG")));
     }
@@ -89,6 +89,26 @@ public sealed class SiteIndependentTests
         for (int n = 0; n < a.Count; n++)
             Assert.AreEqual(scores[n], again[n], 1e-4);
         (loaded as IDisposable)?.Dispose();
+    }
+
+    [TestMethod]
+    public void Transformer_IsRehydrated()
+    {
+        var ml = new MLContext(0);
+        var a = Small();
+        using var fitted = ml.Vae.SiteIndependent("LogP").Fit(a);
+        using var stream = new MemoryStream();
+        ml.Model.Save(fitted, a.Schema, stream);
+        stream.Position = 0;
+        using var rehydrated = (SiteIndependentTransformer)ml.Vae.Rehydrate(ml.Model.Load(stream, out _));
+        Assert.AreEqual(a.Layout.ToJson(), rehydrated.Model.Layout.ToJson());
+        Assert.AreSequenceEqual(fitted.Model.Logs.ToArray(), rehydrated.Model.Logs.ToArray());
+        for (int c = 0; c < a.Length; c++)
+        {
+            for (int s = 0; s < fitted.Model.SymbolCount; s++)
+                Assert.AreEqual(fitted.Model.Frequencies(c)[s], rehydrated.Model.Frequencies(c)[s], 1e-6);
+        }
+        Assert.AreSequenceEqual(fitted.Transform(a).GetColumn<float>("LogP").ToArray(), rehydrated.Transform(a).GetColumn<float>("LogP").ToArray());
     }
 
     [TestMethod]

@@ -88,7 +88,7 @@ public sealed class VaeNetworkGradientTests
             float[] found = network.Gradients.Aggregate((sum, part) => sum + part).data<float>().ToArray();
 
             using var second = new Generator(5, CPU);
-            var (loss, expected) = Autograd(architecture, parameters, rows, weights, second);
+            var (loss, expected) = Autograd(architecture, parameters, rows, weights, second, network.Gradients.Count());
 
             Assert.AreEqual(loss, terms.Loss, 1e-5 * Math.Max(1, Math.Abs(loss)), $"{options} threads {threads}");
             float largest = expected.Max(MathF.Abs);
@@ -118,13 +118,16 @@ public sealed class VaeNetworkGradientTests
     }
 
     /// <summary>The documented loss, written plainly.</summary>
-    private static (double Loss, float[] Gradient) Autograd(VaeArchitecture architecture, float[] parameters, Tensor x, Tensor? weights, Generator generator)
+    private static (double Loss, float[] Gradient) Autograd(VaeArchitecture architecture, float[] parameters, Tensor x, Tensor? weights, Generator generator, int slices)
     {
         var options = architecture.Options;
         var flat = tensor(parameters).requires_grad_(true);
         Tensor Parameter(string name) => flat.narrow(0, architecture[name].Offset, architecture[name].Length).view(architecture[name].Shape);
 
         var noise = randn(Rows, Latent, generator: generator);
+        // Each slice of a batch draws its masks from a generator of its own.
+        long[] seeds = options.Dropout > 0 && slices > 1 ? randint(long.MaxValue, slices, ScalarType.Int64, generator: generator).data<long>().ToArray() : [];
+        Generator[] generators = seeds.Length == 0 ? [generator] : [.. seeds.Select(seed => new Generator((ulong)seed))];
         var statistics = Network(x, "encoder", architecture.EncoderLayers, "posterior");
         var mean = statistics[.., ..Latent];
         var raw = statistics[.., Latent..];
@@ -166,10 +169,13 @@ public sealed class VaeNetworkGradientTests
             {
                 x = Activate(F.linear(x, Parameter($"{stem}.{i}.weight"), Parameter($"{stem}.{i}.bias")));
                 if (options.Dropout > 0)
-                    x = x * rand(x.shape, generator: generator).ge(options.Dropout).to(ScalarType.Float32) / (1 - options.Dropout);
+                    x = x * Uniform(x.shape[1]).ge(options.Dropout).to(ScalarType.Float32) / (1 - options.Dropout);
             }
             return F.linear(x, Parameter(last + ".weight"), Parameter(last + ".bias"));
         }
+
+        Tensor Uniform(long width) => cat([.. generators.Select((own, i) =>
+            rand([(long)Rows * (i + 1) / generators.Length - (long)Rows * i / generators.Length, width], generator: own))], 0);
 
         Tensor Activate(Tensor x) => options.Activation switch
         {

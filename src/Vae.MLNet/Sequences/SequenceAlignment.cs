@@ -11,7 +11,7 @@ namespace Vae.MLNet;
 /// <param name="SequencesDroppedForGaps">Sequences with too many gaps.</param>
 /// <param name="ColumnsDropped">Columns with too many gaps or, where asked for, without residue of the reference.</param>
 /// <param name="SequencesDroppedForLetters">Sequences with ambiguous letters, where <see cref="AmbiguousLetterTreatment.DropSequence"/> is asked for.</param>
-public sealed record AlignmentFiltering(int SequencesRead, int ColumnsRead, int SequencesDroppedForGaps, int ColumnsDropped, int SequencesDroppedForLetters);
+public sealed record SequenceAlignmentFiltering(int SequencesRead, int ColumnsRead, int SequencesDroppedForGaps, int ColumnsDropped, int SequencesDroppedForLetters);
 
 /// <summary>
 /// Aligned sequences: N rows of L tokens, packed as bytes, with names, annotations and the layout of the columns. It is an
@@ -24,7 +24,7 @@ public sealed record AlignmentFiltering(int SequencesRead, int ColumnsRead, int 
 /// reference, column map) goes with the annotations of column <c>Tokens</c>; <see cref="TryGetLayout"/> reads it back.</para>
 /// <para>Immutable and safe to use from many threads.</para>
 /// </remarks>
-public sealed class Alignment : IDataView
+public sealed class SequenceAlignment : IDataView
 {
     /// <summary>Names of the view's columns.</summary>
     public const string NameColumn = "Name", HeaderColumn = "Header", SequenceColumn = "Sequence", TokensColumn = "Tokens", WeightColumn = "Weight";
@@ -35,8 +35,8 @@ public sealed class Alignment : IDataView
     private readonly byte[] _tokens;
     private readonly float[]? _weights;
 
-    internal Alignment(SequenceLayout layout, string[] names, string[] headers, IReadOnlyList<(string Name, string[] Values)> annotations, byte[] tokens,
-        float[]? weights, AlignmentFiltering filtering)
+    internal SequenceAlignment(SequenceLayout layout, string[] names, string[] headers, IReadOnlyList<(string Name, string[] Values)> annotations, byte[] tokens,
+        float[]? weights, SequenceAlignmentFiltering filtering)
     {
         Layout = layout;
         _names = names;
@@ -89,7 +89,7 @@ public sealed class Alignment : IDataView
     public int ReferenceRow { get; }
 
     /// <summary>What was left out when the alignment was loaded.</summary>
-    public AlignmentFiltering Filtering { get; }
+    public SequenceAlignmentFiltering Filtering { get; }
 
     /// <summary>All tokens, row-major, N · L bytes.</summary>
     public ReadOnlyMemory<byte> Tokens => _tokens;
@@ -131,7 +131,7 @@ public sealed class Alignment : IDataView
     /// <param name="names">Names, all different; <c>sequence1</c>, <c>sequence2</c>, … where none are given.</param>
     /// <returns>The alignment, without filters or annotations.</returns>
     /// <exception cref="ArgumentException">Sizes do not agree, a token is not one of the alphabet, or two names are equal.</exception>
-    public static Alignment FromTokens(SequenceLayout layout, ReadOnlySpan<byte> tokens, IEnumerable<string>? names = null)
+    public static SequenceAlignment FromTokens(SequenceLayout layout, ReadOnlySpan<byte> tokens, IEnumerable<string>? names = null)
     {
         Check.NotNull(layout);
         if (tokens.Length == 0 || tokens.Length % layout.Length != 0)
@@ -145,7 +145,7 @@ public sealed class Alignment : IDataView
             throw Check.Argument(nameof(names), Check.Invariant($"{list.Length} names are given for {count} sequences."));
         if (list.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw Check.Argument(nameof(names), $"Two sequences are named '{twice.Key}'; names have to differ.");
-        return new Alignment(layout, list, list, [], tokens.ToArray(), null, new AlignmentFiltering(count, layout.Length, 0, 0, 0));
+        return new SequenceAlignment(layout, list, list, [], tokens.ToArray(), null, new SequenceAlignmentFiltering(count, layout.Length, 0, 0, 0));
     }
 
     /// <summary>An alignment from texts in memory.</summary>
@@ -154,7 +154,7 @@ public sealed class Alignment : IDataView
     /// <param name="names">Names, all different; <c>sequence1</c>, <c>sequence2</c>, … where none are given.</param>
     /// <returns>The alignment, without filters or annotations.</returns>
     /// <exception cref="ArgumentException">A sequence has a wrong length or a character that is not of the alphabet, or two names are equal.</exception>
-    public static Alignment FromSequences(SequenceLayout layout, IEnumerable<string> sequences, IEnumerable<string>? names = null)
+    public static SequenceAlignment FromSequences(SequenceLayout layout, IEnumerable<string> sequences, IEnumerable<string>? names = null)
     {
         Check.NotNull(layout);
         var tokens = new List<byte>();
@@ -181,7 +181,7 @@ public sealed class Alignment : IDataView
     /// <returns>A new alignment with the same layout.</returns>
     /// <exception cref="ArgumentException">No row is given, or one twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
-    public Alignment Select(IEnumerable<int> rows)
+    public SequenceAlignment Select(IEnumerable<int> rows)
     {
         int[] list = [.. Check.NotNull(rows)];
         if (list.Length == 0)
@@ -194,24 +194,35 @@ public sealed class Alignment : IDataView
                 throw Check.Argument(nameof(rows), Check.Invariant($"Row {list[i]} is given twice."));
             Row(list[i]).CopyTo(tokens.AsSpan(i * Length));
         }
-        return new Alignment(Layout, Pick(_names), Pick(_headers), [.. _annotations.Select(a => (a.Name, Pick(a.Values)))], tokens,
+        return new SequenceAlignment(Layout, Pick(_names), Pick(_headers), [.. _annotations.Select(a => (a.Name, Pick(a.Values)))], tokens,
             _weights is null ? null : Pick(_weights), Filtering);
 
         T[] Pick<T>(T[] values) => [.. list.Select(row => values[row])];
     }
 
     /// <summary>Splits the sequences at random into those to train with and those held out.</summary>
-    /// <param name="testShare">Share of sequences held out, above 0 and below 1; at least one sequence is on each side.</param>
+    /// <param name="testShare">Share of sequences held out (of their weight where an identity is given), above 0 and below 1; at least one sequence is on each side.</param>
     /// <param name="seed">Seed of the split.</param>
+    /// <param name="identity">
+    /// Sequences that are at least this identical to one drawn are held out with it (above 0, at most 1), so that those held out are no near duplicates of those
+    /// trained on. The default, null, draws sequences one by one.
+    /// </param>
     /// <returns>Both parts, each in the order of this alignment. Weights are passed on as they are.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The share is not between 0 and 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The share or the identity is out of its range.</exception>
     /// <exception cref="InvalidOperationException">There are fewer than two sequences.</exception>
-    public (Alignment Train, Alignment Test) Split(double testShare, int seed)
+    public (SequenceAlignment Train, SequenceAlignment Test) Split(double testShare, int seed, double? identity = null)
     {
         if (!(testShare > 0 && testShare < 1))
             throw Check.OutOfRange(nameof(testShare), testShare, "above 0 and below 1");
+        if (identity is { } threshold && !(threshold > 0 && threshold <= 1))
+            throw Check.OutOfRange(nameof(identity), threshold, "above 0 and at most 1");
         if (Count < 2)
             throw new InvalidOperationException("A split needs at least two sequences.");
+        if (identity is not null)
+        {
+            var (train, held) = SequenceSplit.Run(_tokens, _weights, Layout, testShare, identity, Count - 1, seed);
+            return (Select(train.Select(row => (int)row)), Select(held.Select(row => (int)row)));
+        }
         int[] order = [.. Enumerable.Range(0, Count)];
         new Random(seed).Shuffle(order);
         int test = Math.Clamp((int)Math.Round(testShare * Count), 1, Count - 1);
@@ -222,7 +233,7 @@ public sealed class Alignment : IDataView
     /// <param name="weights">One finite weight a sequence, at least 0; not all 0. Copied.</param>
     /// <returns>A new alignment whose view has column <c>Weight</c>.</returns>
     /// <exception cref="ArgumentException">The number of weights is wrong, or a weight is.</exception>
-    public Alignment WithWeights(ReadOnlySpan<float> weights)
+    public SequenceAlignment WithWeights(ReadOnlySpan<float> weights)
     {
         if (weights.Length != Count)
             throw Check.Argument(nameof(weights), Check.Invariant($"{weights.Length} weights are given for {Count} sequences."));
@@ -235,13 +246,13 @@ public sealed class Alignment : IDataView
         }
         if (!any)
             throw Check.Argument(nameof(weights), "All weights are 0.");
-        return new Alignment(Layout, _names, _headers, _annotations, _tokens, weights.ToArray(), Filtering);
+        return new SequenceAlignment(Layout, _names, _headers, _annotations, _tokens, weights.ToArray(), Filtering);
     }
 
     /// <summary>The same sequences with weights against redundancy (see <see cref="VaeCatalog.SequenceWeights"/>).</summary>
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>A new alignment whose view has column <c>Weight</c>.</returns>
-    public Alignment WithSequenceWeights(SequenceWeightOptions? options = null) =>
+    public SequenceAlignment WithSequenceWeights(SequenceWeightOptions? options = null) =>
         WithWeights(SequenceWeights.Compute(_tokens, Count, Length, Alphabet, options).Values.Span);
 
     /// <summary>Writes the sequences as FASTA under their headers; gzipped where the name ends in <c>.gz</c>. The file is written whole or not at all.</summary>
@@ -280,7 +291,7 @@ public sealed class Alignment : IDataView
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
         [GetRowCursor(columnsNeeded, rand)];
 
-    private sealed class Cursor(Alignment alignment, bool[] active, int[]? order) : DataViewRowCursor
+    private sealed class Cursor(SequenceAlignment alignment, bool[] active, int[]? order) : DataViewRowCursor
     {
         private long _position = -1;
         private bool _ended;

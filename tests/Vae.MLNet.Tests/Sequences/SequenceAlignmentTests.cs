@@ -5,11 +5,11 @@ using Vae.MLNet.Inference;
 namespace Vae.MLNet.Tests.Sequences;
 
 [TestClass]
-public sealed class AlignmentTests
+public sealed class SequenceAlignmentTests
 {
     private static readonly SequenceLayout Layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "ACDEF", "ref", 10);
 
-    private static Alignment Small() => Alignment.FromSequences(Layout, ["ACDEF", "ACD-F", "GGGGG", "XCDEF"], ["ref", "b", "c", "d"]);
+    private static SequenceAlignment Small() => SequenceAlignment.FromSequences(Layout, ["ACDEF", "ACD-F", "GGGGG", "XCDEF"], ["ref", "b", "c", "d"]);
 
     [TestMethod]
     public void View_HasTheColumnsAndTheLayout()
@@ -17,10 +17,10 @@ public sealed class AlignmentTests
         var a = Small().WithWeights([1, 0.5f, 0.25f, 0]);
         CollectionAssert.AreEqual(new[] { "Name", "Header", "Sequence", "Tokens", "Weight" }, a.Schema.Select(c => c.Name).ToArray());
         Assert.AreEqual(new VectorDataViewType(NumberDataViewType.Int64, 5), a.Schema["Tokens"].Type);
-        Assert.IsTrue(Alignment.TryGetLayout(a.Schema, "Tokens", out var layout));
+        Assert.IsTrue(SequenceAlignment.TryGetLayout(a.Schema, "Tokens", out var layout));
         Assert.AreEqual(Layout.ToJson(), layout.ToJson());
-        Assert.IsFalse(Alignment.TryGetLayout(a.Schema, "Sequence", out _));
-        Assert.IsFalse(Alignment.TryGetLayout(a.Schema, "none", out _));
+        Assert.IsFalse(SequenceAlignment.TryGetLayout(a.Schema, "Sequence", out _));
+        Assert.IsFalse(SequenceAlignment.TryGetLayout(a.Schema, "none", out _));
         VBuffer<ReadOnlyMemory<char>> slots = default;
         a.Schema["Tokens"].GetSlotNames(ref slots);
         Assert.AreEqual("A10", slots.GetItemOrDefault(0).ToString());
@@ -41,10 +41,10 @@ public sealed class AlignmentTests
         CollectionAssert.AreEquivalent(a.Names.ToArray(), ml.Data.ShuffleRows(a, 3).GetColumn<string>("Name").ToArray());
         var split = ml.Data.TrainTestSplit(a, 0.5, seed: 1);
         Assert.AreEqual(4, split.TrainSet.GetColumn<string>("Name").Concat(split.TestSet.GetColumn<string>("Name")).Distinct().Count());
-        Assert.IsTrue(Alignment.TryGetLayout(split.TrainSet.Schema, "Tokens", out _), "The layout goes through ML.NET's views.");
-        Assert.IsTrue(Alignment.TryGetLayout(ml.Data.Cache(a).Schema, "Tokens", out _));
+        Assert.IsTrue(SequenceAlignment.TryGetLayout(split.TrainSet.Schema, "Tokens", out _), "The layout goes through ML.NET's views.");
+        Assert.IsTrue(SequenceAlignment.TryGetLayout(ml.Data.Cache(a).Schema, "Tokens", out _));
         var copied = ml.Transforms.CopyColumns("Copy", "Tokens").Fit(a).Transform(a);
-        Assert.IsTrue(Alignment.TryGetLayout(copied.Schema, "Copy", out _), "A copied column keeps the layout.");
+        Assert.IsTrue(SequenceAlignment.TryGetLayout(copied.Schema, "Copy", out _), "A copied column keeps the layout.");
     }
 
     [TestMethod]
@@ -66,7 +66,7 @@ public sealed class AlignmentTests
     [TestMethod]
     public void Split_IsSeededAndCoversAll()
     {
-        var a = Alignment.FromSequences(Layout, Enumerable.Repeat("ACDEF", 50));
+        var a = SequenceAlignment.FromSequences(Layout, Enumerable.Repeat("ACDEF", 50));
         var (train, test) = a.Split(0.2, 3);
         Assert.AreEqual(10, test.Count);
         Assert.AreEqual(50, train.Names.Concat(test.Names).Distinct().Count());
@@ -90,10 +90,10 @@ public sealed class AlignmentTests
     [TestMethod]
     public void Construction_IsChecked()
     {
-        Assert.ThrowsExactly<ArgumentException>(() => Alignment.FromTokens(Layout, new byte[4]));
-        Assert.ThrowsExactly<ArgumentException>(() => Alignment.FromTokens(Layout, new byte[] { 0, 1, 2, 22, 0 }));
-        Assert.ThrowsExactly<ArgumentException>(() => Alignment.FromSequences(Layout, ["ACD"]));
-        Assert.ThrowsExactly<ArgumentException>(() => Alignment.FromSequences(Layout, ["ACDEF", "ACDEF"], ["a", "a"]));
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceAlignment.FromTokens(Layout, new byte[4]));
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceAlignment.FromTokens(Layout, new byte[] { 0, 1, 2, 22, 0 }));
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceAlignment.FromSequences(Layout, ["ACD"]));
+        Assert.ThrowsExactly<ArgumentException>(() => SequenceAlignment.FromSequences(Layout, ["ACDEF", "ACDEF"], ["a", "a"]));
         Assert.ThrowsExactly<ArgumentException>(() => Small().WithWeights([1, 1, 1]));
         Assert.ThrowsExactly<ArgumentException>(() => Small().WithWeights([1, 1, 1, float.NaN]));
         Assert.ThrowsExactly<ArgumentException>(() => Small().WithWeights([0, 0, 0, 0]));
