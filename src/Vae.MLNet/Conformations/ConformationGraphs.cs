@@ -33,7 +33,7 @@ internal static class ConformationGraphs
             x = Directed(graph, x, layout);
 
         string axes = layout.Dimensions == 2 ? Axes2(graph, x, layout) : Axes3(graph, x, layout);
-        string projected = graph.Node("MatMul", [x, Transposed(graph, axes)]);
+        string projected = Along(graph, x, axes);
         string signs = Signs(graph, options, projected, axes, layout);
         return ToRows(graph, graph.Multiply(graph.Multiply(projected, signs), size), layout, output);
     }
@@ -56,6 +56,14 @@ internal static class ConformationGraphs
 
     private static string Transposed(OnnxGraph graph, string x) => graph.Node("Transpose", [x], null, ("perm", new long[] { 0, 2, 1 }));
 
+    /// <summary>Coordinates [N, n, d] along the rows of [N, k, d]: [N, n, k].</summary>
+    /// <remarks>
+    /// By products and sums: OnnxRuntime 1.25 and earlier fuse a transposition into the matrix product that follows it, also in double precision, for which they
+    /// have no such kernel, and then refuse the graph.
+    /// </remarks>
+    private static string Along(OnnxGraph graph, string x, string rows) => graph.Sum(
+        graph.Multiply(graph.Node("Unsqueeze", [x, graph.Ints(2)]), graph.Node("Unsqueeze", [rows, graph.Ints(1)])), 3, keep: false);
+
     private static string Concat(OnnxGraph graph, long axis, params ReadOnlySpan<string> parts) => graph.Node("Concat", parts, null, ("axis", axis));
 
     private static string Where(OnnxGraph graph, string condition, string yes, string no) => graph.Node("Where", [condition, yes, no]);
@@ -72,7 +80,8 @@ internal static class ConformationGraphs
     private static string Tensor(OnnxGraph graph, string x, BeadLayout layout)
     {
         string weighted = layout.Masses is { } masses ? graph.Multiply(x, graph.DoubleConstant("masses", masses, layout.Beads, 1)) : x;
-        return graph.Divide(graph.Node("MatMul", [Transposed(graph, x), weighted]), graph.DoubleScalar(layout.TotalMass));
+        string products = graph.Multiply(graph.Node("Unsqueeze", [x, graph.Ints(3)]), graph.Node("Unsqueeze", [weighted, graph.Ints(2)]));
+        return graph.Divide(graph.Sum(products, 1, keep: false), graph.DoubleScalar(layout.TotalMass));
     }
 
     /// <summary>Reverses the order of the beads where the last one is the far end.</summary>
@@ -206,11 +215,11 @@ internal static class ConformationGraphs
     }
 
     /// <summary>[N, n, 3] coordinates along the two rows of [N, 2, 3]: [N, n, 2].</summary>
-    private static string InPlane(OnnxGraph graph, string x, string plane) => graph.Node("MatMul", [x, Transposed(graph, plane)]);
+    private static string InPlane(OnnxGraph graph, string x, string plane) => Along(graph, x, plane);
 
     /// <summary>Variance along a unit vector [N, 1, 3]: [N, 1, 1].</summary>
     private static string Variance(OnnxGraph graph, string x, string axis, BeadLayout layout) =>
-        WeightedMean(graph, graph.Square(graph.Node("MatMul", [x, Transposed(graph, axis)])), layout);
+        WeightedMean(graph, graph.Square(Along(graph, x, axis)), layout);
 
     /// <summary>The eigenvector of the largest eigenvalue of a [N, 3, 3] matrix, by squaring: [N, 1, 3].</summary>
     private static string Dominant(OnnxGraph graph, string matrix)
