@@ -25,11 +25,15 @@ internal abstract class BlockScorer : IDisposable
     /// <summary>Reads rows of a float vector column, dense or sparse, into a block.</summary>
     protected static Action<int> ReadInto(DataViewRow row, int columnIndex, ArraySegment<float> block, int size)
     {
-        var getter = row.GetGetter<VBuffer<float>>(row.Schema[columnIndex]);
+        var column = row.Schema[columnIndex];
+        var getter = row.GetGetter<VBuffer<float>>(column);
         VBuffer<float> buffer = default;
         return slot =>
         {
             getter(ref buffer);
+            // A class given to PredictionEngine may hold an array of any length, or none, whatever its column's type says.
+            if (buffer.Length != size)
+                throw Check.SchemaMismatch("row", column.Name, Check.Invariant($"vectors of {size}"), Check.Invariant($"a vector of {buffer.Length} in row {row.Position}"));
             buffer.CopyTo(block.AsSpan(slot * size, size));
         };
     }

@@ -12,7 +12,8 @@ internal sealed class SliceThreads : IDisposable
     private Action<int>? _job;
 
     /// <param name="slices">Most slices of a batch; the calling thread works on the first.</param>
-    public SliceThreads(int slices) => _workers = [.. Enumerable.Range(1, slices - 1).Select(slice => new Worker(this, slice))];
+    /// <param name="prepare">Run by every thread but the calling one before its first job.</param>
+    public SliceThreads(int slices, Action? prepare = null) => _workers = [.. Enumerable.Range(1, slices - 1).Select(slice => new Worker(this, slice, prepare))];
 
     /// <summary>Threads, the calling one included.</summary>
     public int Count => _workers.Length + 1;
@@ -53,10 +54,13 @@ internal sealed class SliceThreads : IDisposable
         private ExceptionDispatchInfo? _failure;
         private volatile bool _ended;
 
-        public Worker(SliceThreads owner, int slice)
+        private readonly Action? _prepare;
+
+        public Worker(SliceThreads owner, int slice, Action? prepare)
         {
             _owner = owner;
             _slice = slice;
+            _prepare = prepare;
             _thread = new Thread(Loop) { IsBackground = true, Name = Check.Invariant($"Vae.MLNet training {slice}") };
             _thread.Start();
         }
@@ -72,6 +76,7 @@ internal sealed class SliceThreads : IDisposable
 
         private void Loop()
         {
+            bool prepared = false;
             while (true)
             {
                 _start.Wait();
@@ -81,6 +86,9 @@ internal sealed class SliceThreads : IDisposable
                 _failure = null;
                 try
                 {
+                    if (!prepared)
+                        _prepare?.Invoke();
+                    prepared = true;
                     _owner._job!(_slice);
                 }
                 catch (Exception e)

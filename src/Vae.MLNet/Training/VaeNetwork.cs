@@ -38,7 +38,9 @@ internal sealed class VaeNetwork : IDisposable
             _logSigma = View(Flat, architecture["noise.logSigma"]);
         int count = trainable && device.type == DeviceType.CPU ? Math.Clamp(threads, 1, Math.Max(1, architecture.Options.BatchSize / SmallestSlice)) : 1;
         _slices = [.. Enumerable.Range(0, count).Select(_ => new Slice(architecture, Flat, _logSigma, trainable ? zeros_like(Flat) : null))];
-        _threads = count > 1 ? new SliceThreads(count) : null;
+        // The matrix library keeps its number of threads by calling thread: one that was never told takes every core for each product, and slices fight over them.
+        int inner = Math.Max(1, threads / count);
+        _threads = count > 1 ? new SliceThreads(count, () => set_num_threads(inner)) : null;
     }
 
     private int _used;

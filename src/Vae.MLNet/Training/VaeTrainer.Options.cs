@@ -161,7 +161,7 @@ public sealed partial class VaeTrainer
 
         private const int LargestLayer = 1 << 20;
 
-        /// <summary>Checks every option that can be checked without data.</summary>
+        /// <summary>Checks every option that can be checked without data; gives options whose lists nobody else can change.</summary>
         internal Options Validate()
         {
             Check.InRange(LatentDimension, 1, LargestLayer);
@@ -205,12 +205,17 @@ public sealed partial class VaeTrainer
                 throw Check.Argument(nameof(GroupSize), $"GroupSize belongs to a categorical likelihood; the likelihood is {Likelihood}.");
             if (Likelihood is Likelihood.Bernoulli or Likelihood.Categorical && Scaling != InputScaling.None)
                 throw Check.Argument(nameof(Scaling), $"A {Likelihood} likelihood needs the features as they are: Scaling has to be None; it is {Scaling}.");
-            foreach (string? name in new[] { ExampleWeightColumnName, StandardDeviationColumnName, ReconstructionColumnName, ScoreColumnName })
+            Column(ExampleWeightColumnName, nameof(ExampleWeightColumnName));
+            Column(StandardDeviationColumnName, nameof(StandardDeviationColumnName));
+            Column(ReconstructionColumnName, nameof(ReconstructionColumnName));
+            Column(ScoreColumnName, nameof(ScoreColumnName));
+            return this with { HiddenLayers = [.. HiddenLayers], DecoderHiddenLayers = DecoderHiddenLayers?.ToArray() };
+
+            static void Column(string? value, string name)
             {
-                if (name is not null)
-                    Check.ColumnName(name, "column name");
+                if (value is not null)
+                    Check.ColumnName(value, name);
             }
-            return this;
 
             static void CheckLayers(IReadOnlyList<int> layers, string name)
             {

@@ -44,6 +44,35 @@ public sealed class VaeTransformerTests
     }
 
     [TestMethod]
+    public void Predict_VectorOfAnotherLength()
+    {
+        var context = new MLContext(seed: 1);
+        using var model = context.Vae.VariationalAutoencoder("Latent", "Features", Small).Fit(
+            context.Data.LoadFromEnumerable(TestRows.Curved(100, 4).Select(row => new FourNumbers { Features = row })));
+        using var engine = context.Model.CreatePredictionEngine<FourNumbers, ThreeNumbers>(model, new PredictionEngineOptions { OwnsTransformer = false });
+        float[] expected = engine.Predict(new() { Features = [1, 2, 3, 4] }).Latent;
+        // Neither may be completed by what the last prediction has left.
+        foreach (float[]? wrong in new float[]?[] { [1, 2], [1, 2, 3, 4, 5], null })
+        {
+            var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => engine.Predict(new() { Features = wrong! }));
+            Assert.Contains($"'Features': expected vectors of 4, got a vector of {wrong?.Length ?? 0}", error.Message);
+        }
+        Assert.AreSequenceEqual(expected, engine.Predict(new() { Features = [1, 2, 3, 4] }).Latent);
+    }
+
+    private sealed class FourNumbers
+    {
+        [VectorType(4)]
+        public float[] Features { get; set; } = [];
+    }
+
+    private sealed class ThreeNumbers
+    {
+        [VectorType(3)]
+        public float[] Latent { get; set; } = [];
+    }
+
+    [TestMethod]
     public void Transform_TrainersBehindIt()
     {
         var context = new MLContext(seed: 1);

@@ -62,6 +62,27 @@ public sealed class VaeTrainerMessagesTests
     }
 
     [TestMethod]
+    public void Options_ListsOfTheCallerMayChangeAfterwards()
+    {
+        var context = new MLContext();
+        List<int> encoder = [8], decoder = [6];
+        var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { HiddenLayers = encoder, DecoderHiddenLayers = decoder });
+        encoder[0] = -5;
+        decoder.Clear();
+        using var model = trainer.Fit(Workout.Load(context, TestRows.Curved(64, 4)));
+        Assert.AreEqual(8, model.Model.Options.HiddenLayers.Single());
+        Assert.AreEqual(6, model.Model.Options.DecoderHiddenLayers!.Single());
+    }
+
+    [TestMethod]
+    public void Options_BlankColumnName_NamesTheOption()
+    {
+        var context = new MLContext();
+        var error = Assert.ThrowsExactly<ArgumentException>(() => context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { ScoreColumnName = " " }));
+        Assert.AreEqual(nameof(VaeTrainer.Options.ScoreColumnName), error.ParamName);
+    }
+
+    [TestMethod]
     public void Options_Contradictions_AreRefusedAtOnce()
     {
         var context = new MLContext();
