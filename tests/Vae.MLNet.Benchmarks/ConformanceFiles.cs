@@ -125,7 +125,7 @@ internal sealed class ConformanceFiles(string folder)
         foreach (var gaps in Enum.GetValues<GapTreatment>())
         {
             var layout = SequenceLayout.FromReference(SequenceAlphabet.AminoAcids.WithGaps(gaps), reference, firstPosition: 1);
-            var family = Alignment.FromSequences(layout, [.. Enumerable.Range(0, 60).Select(i => i % 3 == 0 ? reference : i % 3 == 1 ? "LRHDSGFC" : "MRH-SAWT")]);
+            var family = SequenceAlignment.FromSequences(layout, [.. Enumerable.Range(0, 60).Select(i => i % 3 == 0 ? reference : i % 3 == 1 ? "LRHDSGFC" : "MRH-SAWT")]);
             using var model = _context.Vae.SequenceAutoencoder("Latent", "Tokens", new() { HiddenLayers = [16], LatentDimension = 3, MaximumSteps = 20, Threads = 1 }).Fit(family);
             var network = model.Model.Members[0];
             int tokens = layout.Alphabet.TokenCount;
@@ -133,7 +133,7 @@ internal sealed class ConformanceFiles(string folder)
             Add("sequence encoder", $"sequence-encoder-{name}", network.ToEncoderOnnx(), tokens: tokens);
             Add("sequence decoder", $"sequence-decoder-{name}", network.ToDecoderOnnx(withGradient: true));
             Add("sequence transform", $"sequence-saved-{name}", model.CreateSavedModel(), tokens: tokens);
-            Add("sequence transform", $"sequence-evidence-{name}", VaeGraphs.EvidenceFile(network), tokens: tokens);
+            Add("sequence transform", $"sequence-evidence-{name}", VaeGraphs.EvidenceFile(network, withMasks: false), tokens: tokens);
             using var site = _context.Vae.SiteIndependent("Score", "Tokens").Fit(family);
             Add("sequence transform", $"site-independent-{name}", site.CreateSavedModel(), tokens: tokens);
         }
