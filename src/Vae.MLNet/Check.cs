@@ -1,13 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
 namespace Vae.MLNet;
 
 /// <summary>The one place that checks arguments and words the errors: what is wrong, what was expected, what was found.</summary>
-internal static class Check
+internal static partial class Check
 {
     public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : class
@@ -21,6 +22,17 @@ internal static class Check
         ArgumentException.ThrowIfNullOrWhiteSpace(value, name);
         return value;
     }
+
+    /// <summary>A column that becomes a value of a network's graph: it may not have the name of one of the graph's parameters, by which files are read back.</summary>
+    public static string GraphColumnName([NotNull] string? value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        ColumnName(value, name);
+        return !ParameterName().IsMatch(value) ? value
+            : throw Argument(name, $"A column may not be called '{value}': that is the name of a parameter in the model's file.");
+    }
+
+    [GeneratedRegex(@"^((encoder|decoder)\.\d+|posterior|output)\.(weight|bias)$|^noise\.logSigma$|^scaling\.(offset|factor)$")]
+    private static partial Regex ParameterName();
 
     /// <summary>An option that has to be a finite number in a range; the message gives name, range and value.</summary>
     public static T InRange<T>(T value, T min, T max, [CallerArgumentExpression(nameof(value))] string name = "")

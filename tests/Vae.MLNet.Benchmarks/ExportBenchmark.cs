@@ -28,9 +28,9 @@ internal static class ExportBenchmark
         {
             foreach (var type in Enum.GetValues<OnnxWeightType>())
             {
-                Row("decoder", type, model.ExportDecoder(path, new OnnxExportOptions { WeightType = type }));
-                Row("decoder with gradient", type, model.ExportDecoder(path, new OnnxExportOptions { WeightType = type, WithGradient = true }));
-                Row("encoder", type, model.ExportEncoder(path, new OnnxExportOptions { WeightType = type }));
+                Row("decoder", type, model.ExportDecoder(path, new OnnxExportOptions { WeightType = type, WithGradient = false }));
+                Row("decoder with gradient", type, model.ExportDecoder(path, new OnnxExportOptions { WeightType = type }));
+                Row("encoder", type, model.ExportEncoder(path, new OnnxExportOptions { WeightType = type, WithGradient = false }));
                 Row("pipeline, latent", type, context.Vae.ExportPipeline(pipeline, data.Schema, path, new() { WeightType = type }));
                 Row("pipeline, all outputs", type, context.Vae.ExportPipeline(pipeline, data.Schema, path, new() { WeightType = type, StandardDeviation = true, Reconstruction = true, Score = true }));
             }

@@ -21,9 +21,10 @@ public sealed record OnnxExportOptions
 
     /// <summary>
     /// For a decoder: whether the file also holds the vector-Jacobian product, an optional input <c>Cotangent</c> [N, features] and an output <c>LatentGradient</c>
-    /// [N, latent], which gradient descent in latent space needs. Default false.
+    /// [N, latent], which gradient descent in latent space needs. Default true: plain decoding does not pay
+    /// for it, and the weights are shared.
     /// </summary>
-    public bool WithGradient { get; init; }
+    public bool WithGradient { get; init; } = true;
 
     internal OnnxExportOptions Validate()
     {

@@ -78,7 +78,7 @@ public sealed partial class VaeModel
     /// [N, latent], which gradient descent in latent space needs.
     /// </param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void ExportDecoder(string path, bool withGradient = false) => AtomicFile.WriteAllBytes(path, ToDecoderOnnx(withGradient));
+    public void ExportDecoder(string path, bool withGradient = true) => AtomicFile.WriteAllBytes(path, ToDecoderOnnx(withGradient));
 
     /// <summary>Writes the decoder, with weights in the precision that the options give.</summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
@@ -114,7 +114,7 @@ public sealed partial class VaeModel
     /// <summary>The decoder's file as bytes; see <see cref="ExportDecoder(string, bool)"/>.</summary>
     /// <param name="withGradient">Whether to add the vector-Jacobian product.</param>
     /// <returns>An ONNX model.</returns>
-    public byte[] ToDecoderOnnx(bool withGradient = false) => Decoder(new() { WithGradient = withGradient }).File;
+    public byte[] ToDecoderOnnx(bool withGradient = true) => Decoder(new() { WithGradient = withGradient }).File;
 
     /// <summary>The encoder's file as bytes; see <see cref="ExportEncoder(string)"/>.</summary>
     /// <returns>An ONNX model.</returns>

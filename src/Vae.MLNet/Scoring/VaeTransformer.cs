@@ -44,7 +44,7 @@ public sealed class VaeTransformer : FittedTransformer
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
     /// <param name="withGradient">Whether the file also holds the vector-Jacobian product that gradient descent in latent space needs.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void ExportDecoder(string path, bool withGradient = false) => Model.ExportDecoder(path, withGradient);
+    public void ExportDecoder(string path, bool withGradient = true) => Model.ExportDecoder(path, withGradient);
 
     /// <summary>Writes the decoder to an ONNX file; see <see cref="VaeModel.ExportDecoder(string, OnnxExportOptions)"/>.</summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
@@ -84,7 +85,11 @@ internal sealed class AlignmentReader
         using Stream stream = zipped ? new GZipStream(file, CompressionMode.Decompress) : file;
         try
         {
-            return Read(path, options, stream, zipped ? 0 : file.Length);
+            var lines = new ByteLineReader(stream, path, options.MaxBytes);
+            var alignment = Read(path, options, lines, zipped ? 0 : file.Length);
+            if (zipped)
+                CheckWhole(path, file, lines.ReadToEnd());
+            return alignment;
         }
         catch (InvalidDataException e) when (zipped && !e.Message.StartsWith('\''))
         {
@@ -92,9 +97,36 @@ internal sealed class AlignmentReader
         }
     }
 
-    private static RawAlignment Read(string path, SequenceAlignmentOptions options, Stream stream, long sizeHint)
+    /// <summary>
+    /// A gzip file that was cut off decompresses without complaint up to the cut. It ends with the number of bytes that were compressed, modulo 2^32 (RFC 1952, section
+    /// 2.3.1); of a file of several members that is the last one's.
+    /// </summary>
+    private static void CheckWhole(string path, FileStream file, long bytes)
     {
-        var lines = new ByteLineReader(stream, path, options.MaxBytes);
+        Span<byte> size = stackalloc byte[sizeof(uint)];
+        file.Position = file.Length - size.Length;
+        file.ReadExactly(size);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(size) != (uint)bytes && !HasAnotherMember(file))
+            throw Check.BadFile(path, Check.Invariant($"the gzip file is cut off: it does not end with the number of its {bytes} bytes."));
+    }
+
+    private static bool HasAnotherMember(FileStream file)
+    {
+        ReadOnlySpan<byte> header = [0x1F, 0x8B, 0x08];
+        byte[] buffer = new byte[1 << 16];
+        // The first member's own header is passed over; parts overlap, so that none is missed.
+        for (long start = 1; start < file.Length; start += buffer.Length - header.Length + 1)
+        {
+            file.Position = start;
+            int count = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            if (buffer.AsSpan(0, count).IndexOf(header) >= 0)
+                return true;
+        }
+        return false;
+    }
+
+    private static RawAlignment Read(string path, SequenceAlignmentOptions options, ByteLineReader lines, long sizeHint)
+    {
         ReadOnlySpan<byte> line;
         do
         {

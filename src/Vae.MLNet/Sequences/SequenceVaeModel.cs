@@ -80,7 +80,7 @@ public sealed class SequenceVaeModel
     /// <param name="member">Which member.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void ExportDecoder(string path, bool withGradient = false, int member = 0) => AtomicFile.WriteAllBytes(path, Member(member).ToDecoderOnnx(withGradient));
+    public void ExportDecoder(string path, bool withGradient = true, int member = 0) => AtomicFile.WriteAllBytes(path, Member(member).ToDecoderOnnx(withGradient));
 
     /// <summary>
     /// Writes a member's encoder: int64 <c>Tokens</c> [N, L] to <c>Latent</c> (posterior mean) and <c>LatentSigma</c> (posterior standard deviation), both [N, latent],
@@ -101,7 +101,7 @@ public sealed class SequenceVaeModel
     /// <param name="withGradient">Whether it can optimise in latent space.</param>
     /// <returns>The decoder, to be disposed.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such member.</exception>
-    public SequenceDecoder CreateDecoder(int member = 0, bool withGradient = false) => SequenceDecoder.Load(Member(member).ToDecoderOnnx(withGradient));
+    public SequenceDecoder CreateDecoder(int member = 0, bool withGradient = true) => SequenceDecoder.Load(Member(member).ToDecoderOnnx(withGradient));
 
     /// <summary>A member's encoder, ready to run on OnnxRuntime.</summary>
     /// <param name="member">Which member.</param>

@@ -45,8 +45,8 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
     internal SequenceVaeTrainer(MLContext context, string outputColumnName, string tokensColumnName, Options? options)
     {
         _context = context;
-        _outputColumn = Check.ColumnName(outputColumnName);
-        _tokensColumn = Check.ColumnName(tokensColumnName);
+        _outputColumn = Check.GraphColumnName(outputColumnName);
+        _tokensColumn = Check.GraphColumnName(tokensColumnName);
         _options = (options ?? new()).Validate();
         string[] names = [.. new[] { _outputColumn, _options.StandardDeviationColumnName, _options.ScoreColumnName, _tokensColumn }.OfType<string>()];
         if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)

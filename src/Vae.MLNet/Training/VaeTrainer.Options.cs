@@ -214,7 +214,7 @@ public sealed partial class VaeTrainer
             static void Column(string? value, string name)
             {
                 if (value is not null)
-                    Check.ColumnName(value, name);
+                    Check.GraphColumnName(value, name);
             }
 
             static void CheckLayers(IReadOnlyList<int> layers, string name)

@@ -36,8 +36,8 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
     internal VaeTrainer(MLContext context, string outputColumnName, string featureColumnName, Options? options)
     {
         _context = context;
-        _outputColumn = Check.ColumnName(outputColumnName);
-        _featureColumn = Check.ColumnName(featureColumnName);
+        _outputColumn = Check.GraphColumnName(outputColumnName);
+        _featureColumn = Check.GraphColumnName(featureColumnName);
         _options = (options ?? new()).Validate();
         string[] names = [.. new[] { _outputColumn, _options.StandardDeviationColumnName, _options.ReconstructionColumnName, _options.ScoreColumnName }.OfType<string>()];
         if (names.Append(_featureColumn).GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)

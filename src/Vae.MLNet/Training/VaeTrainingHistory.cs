@@ -4,7 +4,7 @@ namespace Vae.MLNet;
 /// <param name="Epoch">Number of the epoch, from 1.</param>
 /// <param name="Loss">Reconstruction + Beta · KL, reduced as the options say.</param>
 /// <param name="Reconstruction">Reconstruction term: mean squared error, or nats a row.</param>
-/// <param name="Kl">KL term before the weight Beta, reduced as the options say.</param>
+/// <param name="Kl">KL term before the weight Beta, reduced as the options say; with <c>FreeBits</c> as the loss has it, raised to what is free.</param>
 /// <param name="KlPerDimension">KL divergence of each latent dimension in nats, mean over the rows.</param>
 /// <param name="Beta">Weight of the KL term at the end of the epoch.</param>
 /// <param name="LearningRate">Learning rate at the end of the epoch.</param>
