@@ -169,10 +169,10 @@ internal static class Demo
         }
         AnsiConsole.Write(table);
 
-        // An objective of one's own: more positive charge, held to the family by the prior.
+        // An objective of one's own: more positive charge, and not far from where it starts.
         float[] start = encoder.Encode(from).Mean;
         var charge = SequenceObjective.Expected(decoder.Layout, Charge);
-        var found = decoder.Optimize(-1 * charge, start, new() { Steps = 100, PriorWeight = 0.5f });
+        var found = decoder.Optimize(0.05 * SequenceObjective.Sequence(decoder.Layout, from) - charge, start, new() { Steps = 100 });
         string before = decoder.MostProbable(start);
         AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"Optimised for charge: {before.Sum(Charge):+0;-0} before, {found.Sequence.Sum(Charge):+0;-0} after, {Share(Identity(before, found.Sequence))} of the letters the same.");

@@ -15,10 +15,13 @@ internal static class SequenceSplit
     /// <summary>By how much the threshold rises where a family has no neighbourhoods small enough.</summary>
     private const double Rise = 0.1;
 
+    /// <summary>Neighbourhoods in a row that are too large, after which there is no use in looking for smaller ones: each look costs a pass over the sequences.</summary>
+    private const int Refusals = 100;
+
     /// <param name="tokens">Tokens, row-major.</param>
     /// <param name="weights">Weights; empty where all weigh the same.</param>
     /// <param name="layout">Alphabet and columns.</param>
-    /// <param name="share">Share of the weight to hold out.</param>
+    /// <param name="share">Share of the weight to hold out, less where that would be more rows than wanted.</param>
     /// <param name="identity">Identity from which on sequences go together, raised where the family is more alike than that; null to draw them one by one.</param>
     /// <param name="most">Most rows to hold out.</param>
     /// <param name="seed">Seed.</param>
@@ -27,7 +30,7 @@ internal static class SequenceSplit
     {
         int length = layout.Length, count = tokens.Length / length;
         float[] weight = weights.IsEmpty ? [.. Enumerable.Repeat(1f, count)] : weights.ToArray();
-        double wanted = share * weight.Sum(value => (double)value), sum = 0;
+        double wanted = Math.Min(share, (double)most / count) * weight.Sum(value => (double)value), sum = 0;
         most = Math.Min(most, count - 1);
         long[] order = SeedStream.Permutation(count, seed, Purpose.Split);
         var held = new bool[count];
@@ -42,12 +45,13 @@ internal static class SequenceSplit
             for (; sum < wanted / 2 && threshold < 1; threshold += Rise)
             {
                 int[] needed = left.Needed(threshold);
+                int refused = 0;
                 foreach (long start in order)
                 {
-                    if (sum >= wanted || number >= most)
+                    if (sum >= wanted || number >= most || refused >= Refusals)
                         break;
                     if (!held[start])
-                        Hold((int)start, left, right, needed, near);
+                        refused = Hold((int)start, left, right, needed, near) ? 0 : refused + 1;
                 }
             }
         }
@@ -67,7 +71,7 @@ internal static class SequenceSplit
         }
         return ([.. Rows(false)], [.. Rows(true)]);
 
-        void Hold(int first, IdentityKernel left, IdentityKernel right, int[] needed, bool[] near)
+        bool Hold(int first, IdentityKernel left, IdentityKernel right, int[] needed, bool[] near)
         {
             const int Block = 4096;
             Parallel.For(0, (count + Block - 1) / Block, block =>
@@ -90,11 +94,12 @@ internal static class SequenceSplit
                 }
             }
             if (sum + added > Excess * wanted || number + rows > most)
-                return;
+                return false;
             sum += added;
             number += rows;
             for (int row = 0; row < count; row++)
                 held[row] |= near[row];
+            return true;
         }
 
         IEnumerable<long> Rows(bool side) => Enumerable.Range(0, count).Where(row => held[row] == side).Select(row => (long)row);
