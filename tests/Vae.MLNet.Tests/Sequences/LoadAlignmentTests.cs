@@ -109,6 +109,22 @@ public sealed class LoadAlignmentTests
     }
 
     [TestMethod]
+    public void Gzip_CutOffIsNamedWhereverTheCut()
+    {
+        var random = new Random(1);
+        string text = string.Concat(Enumerable.Range(0, 200).Select(i => $">s{i}\n{string.Concat(Enumerable.Range(0, 60).Select(_ => "ACDEFGHIKL"[random.Next(10)]))}\n"));
+        byte[] whole = File.ReadAllBytes(_files.WriteGzip("whole.gz", text));
+        foreach (int missing in Enumerable.Range(1, 40).Concat([whole.Length / 4, whole.Length / 2]))
+        {
+            string path = _files.Write("cut.gz", whole[..^missing]);
+            Assert.Contains(path, Assert.ThrowsExactly<InvalidDataException>(() => Load(path), $"{missing} bytes missing").Message);
+        }
+        // Two members behind each other are a whole file.
+        string both = _files.Write("both.gz", [.. whole, .. File.ReadAllBytes(_files.WriteGzip("more.gz", $">more\n{new string('A', 60)}\n"))]);
+        Assert.AreEqual(201, Load(both).Count);
+    }
+
+    [TestMethod]
     public void Errors_NameFileLineAndColumn()
     {
         Fails(">a\nACD\n>b\nAC\n", "line 3, column 1: sequence 'b' has 2 columns; the first one, 'a', has 3");

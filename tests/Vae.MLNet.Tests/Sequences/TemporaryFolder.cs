@@ -16,6 +16,12 @@ internal sealed class TemporaryFolder : IDisposable
         return this[name];
     }
 
+    public string Write(string name, byte[] bytes)
+    {
+        File.WriteAllBytes(this[name], bytes);
+        return this[name];
+    }
+
     public string WriteGzip(string name, string text)
     {
         using var stream = new GZipStream(File.Create(this[name]), CompressionLevel.Fastest);

@@ -38,6 +38,18 @@ public sealed class VaeTrainerMessagesTests
     }
 
     [TestMethod]
+    [DataRow("encoder.0.weight")]
+    [DataRow("posterior.bias")]
+    [DataRow("scaling.offset")]
+    public void Columns_CalledLikeParametersAreRefused(string name)
+    {
+        var catalog = new MLContext().Vae;
+        Assert.Contains(name, Assert.ThrowsExactly<ArgumentException>(() => catalog.VariationalAutoencoder("Latent", name, Small)).Message);
+        Assert.Contains(name, Assert.ThrowsExactly<ArgumentException>(() => catalog.VariationalAutoencoder(name, "Features", Small)).Message);
+        Assert.Contains(name, Assert.ThrowsExactly<ArgumentException>(() => catalog.VariationalAutoencoder("Latent", "Features", Small with { ScoreColumnName = name })).Message);
+    }
+
+    [TestMethod]
     public void Fit_PosteriorCollapses_Warns()
     {
         var context = new MLContext();
