@@ -4,6 +4,15 @@ namespace Vae.MLNet.Inference;
 /// Objectives over the probabilities that a <see cref="SequenceDecoder"/> gives, for <see cref="SequenceDecoder.Optimize"/>. They are added and weighted like all
 /// objectives; own ones come from <see cref="LatentObjective.Create"/>, and <see cref="SequenceDecoder.IndexOf"/> says which number is which.
 /// </summary>
+/// <example>
+/// More positive charge, without going far from a natural sequence, and with the serine of the active site:
+/// <code>
+/// var charge = SequenceObjective.Expected(decoder.Layout, letter => letter is 'K' or 'R' ? 1 : letter is 'D' or 'E' ? -1 : 0);
+/// var near = SequenceObjective.Sequence(decoder.Layout, natural);
+/// var serine = SequenceObjective.Letters(decoder.Layout, (195, 'S'));
+/// string designed = decoder.Optimize(0.05 * near + serine - charge, encoder.Encode(natural).Mean).Sequence;
+/// </code>
+/// </example>
 public static class SequenceObjective
 {
     /// <summary>Probabilities below this count as this, so that logarithms and their slopes stay finite.</summary>
