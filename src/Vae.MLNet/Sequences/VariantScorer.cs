@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
@@ -38,7 +39,7 @@ internal sealed class VariantScorer : IDisposable
                     value = (float)random.Next();
                 blocks.Add(block);
             }
-            _members.Add((new SharedSession(VaeGraphs.EvidenceFile(model.Members[m])), [.. blocks]));
+            _members.Add((OnnxBlockScorer.Open(VaeGraphs.EvidenceFile(model.Members[m])), [.. blocks]));
         }
     }
 
