@@ -164,26 +164,26 @@ public sealed class LatentExplorerTests
         }
         await using var app = DecoderService.DecoderApp.Create(["--model", model, "--urls", "http://127.0.0.1:0"]);
         await app.StartAsync();
-        foreach (var (name, width, height, dark) in ((string, int, int, bool)[])[("desktop", 1280, 800, false), ("phone", 390, 844, false), ("dark", 1280, 800, true)])
+        foreach (var (name, width, height, dark) in ((string, int, int, bool)[])[("explorer", 1280, 660, false), ("explorer-phone", 390, 844, true), ("explorer-dark", 1280, 660, true)])
         {
             await using var browser = await Browser.OpenAsync(width, height, dark);
             var page = browser.Page;
             await page.GotoAsync(app.Urls.First());
             await page.WaitForSelectorAsync("#shape[data-decoded]");
-            if (name == "dark")
+            if (name == "explorer-dark")
             {
-                await page.HoverAsync("#map", new() { Position = new() { X = 290, Y = 300 } });
+                await page.HoverAsync("#map", new() { Position = new() { X = 325, Y = 240 } });
                 await page.ClickAsync("#optimise");
             }
             else
             {
-                await page.ClickAsync("#map", new() { Position = new() { X = 170, Y = 250 } });
-                await page.ClickAsync("#map", new() { Position = new() { X = 290, Y = 300 } });
+                await page.ClickAsync("#map", new() { Position = new() { X = width > 400 ? 150 : 100, Y = width > 400 ? 215 : 150 } });
+                await page.ClickAsync("#map", new() { Position = new() { X = width > 400 ? 325 : 260, Y = width > 400 ? 240 : 175 } });
             }
             await page.WaitForSelectorAsync("#map[data-film]:not([data-film=''])");
             await page.WaitForTimeoutAsync(1500);
             TestContext.WriteLine($"{name}: {await page.TextContentAsync("#status")} {await page.TextContentAsync("#speed")}");
-            await page.ScreenshotAsync(new() { Path = Path.Combine(pictures, name + ".png"), FullPage = name == "phone" });
+            await page.ScreenshotAsync(new() { Path = Path.Combine(pictures, name + ".png"), FullPage = width < 400 });
         }
     }
 
