@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 eng/prerequisites.sh
 
-stamp="$(git rev-parse HEAD 2>/dev/null || echo none) $(git tag --list 2>/dev/null | cksum)"
+stamp="$(git rev-parse HEAD 2>/dev/null || echo none) $({ git tag --list 2>/dev/null || true; } | cksum)"
 sources=(src eng/icon.png eng/pack.sh eng/api Directory.Build.props Directory.Packages.props)
 if [ "${1:-}" != --force ] && [ -e .feed/Version.props ] && grep -qF "<!-- $stamp -->" .feed/Version.props &&
    [ -z "$(find "${sources[@]}" \( -name bin -o -name obj \) -prune -o -newer .feed/Version.props -print -quit)" ]; then

@@ -16,4 +16,7 @@ case " $* " in
     ;;
 esac
 dotnet build "$here"/examples/DecoderService -c Release -v quiet -nologo
+if [ ! -e "$here"/examples/DecoderService/bin/Release/net10.0/wwwroot/ort/ort.wasm.min.mjs ]; then
+  echo "onnxruntime-web could not be taken from npm: the page's shapes are decoded by the service. Install npm and start again to have the browser decode." >&2
+fi
 exec dotnet "$here"/examples/DecoderService/bin/Release/net10.0/DecoderService.dll "${arguments[@]}"

@@ -38,7 +38,17 @@ internal static class DecoderApp
 
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton<ServiceMetrics>().AddSingleton<ModelStore>().AddHostedService<ModelWatcher>();
-        services.AddProblemDetails().AddExceptionHandler<BadRequestHandler>().AddOpenApi();
+        services.AddProblemDetails().AddExceptionHandler<BadRequestHandler>();
+        services.AddOpenApi(document => document.AddDocumentTransformer((openApi, _, _) =>
+        {
+            openApi.Info = new()
+            {
+                Title = "Decoder service",
+                Version = typeof(Vae.MLNet.Inference.VaeDecoder).Assembly.GetName().Version?.ToString(3) ?? "0",
+                Description = "A trained variational autoencoder: decode, encode, sample, interpolate, optimise. What is wrong with a request is answered 400 with the field's name.",
+            };
+            return Task.CompletedTask;
+        }));
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ServiceJson.Default);
@@ -51,11 +61,11 @@ internal static class DecoderApp
         services.AddRateLimiter(limiter =>
         {
             // An optimisation keeps a core busy for long; more of them than cores would starve the others.
-            limiter.AddConcurrencyLimiter(Endpoints.OptimizePolicy, limit => (limit.PermitLimit, limit.QueueLimit) = (Environment.ProcessorCount, 64));
+            limiter.AddConcurrencyLimiter(Endpoints.OptimizePolicy, limit => (limit.PermitLimit, limit.QueueLimit) = (Environment.ProcessorCount, options.OptimizationQueueLength));
             limiter.OnRejected = async (context, _) =>
             {
-                context.HttpContext.Response.Headers.RetryAfter = "1";
-                await TypedResults.Problem("Too many optimisations are waiting.", statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context.HttpContext);
+                var http = context.HttpContext;
+                await Endpoints.Busy(http, http.RequestServices.GetRequiredService<ServiceMetrics>(), "Too many optimisations are waiting.").ExecuteAsync(http);
             };
         });
 

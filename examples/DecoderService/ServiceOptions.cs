@@ -33,6 +33,9 @@ internal sealed record ServiceOptions
     /// <summary>Requests that may wait for a batch; further ones are answered 503.</summary>
     public int QueueLength { get; init; } = 4096;
 
+    /// <summary>Optimisations that may wait for a core; further ones are answered 503.</summary>
+    public int OptimizationQueueLength { get; init; } = 64;
+
     /// <summary>How often the model's files are looked at.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 

@@ -27,7 +27,7 @@ public sealed class VaeDecoder : IDisposable
 
     private VaeDecoder(ModelBytes model, VaeSessionOptions options)
     {
-        _session = ModelSession.Load(model, options, typeof(VaeDecoder), ModelHeader.DecoderKind, Plans, out var header, out var plans);
+        _session = ModelSession.Load(model, options, typeof(VaeDecoder), [ModelHeader.DecoderKind], Plans, out var header, out var plans);
         _decode = plans[0];
         _logits = header.HasLogits ? plans[1] : null;
         _gradient = header.Gradient ? plans[^1] : null;

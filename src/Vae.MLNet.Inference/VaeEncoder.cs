@@ -13,7 +13,10 @@ public sealed record LatentPosterior(float[] Mean, float[] StandardDeviation);
 /// The encoder of a variational autoencoder, loaded from the ONNX file that Vae.MLNet exports: data to the posterior of the latent. Immutable and safe to use
 /// from many threads at once; disposing while calls are running is safe, as with <see cref="VaeDecoder"/>.
 /// </summary>
-/// <remarks>Features that are not finite give latents that are not.</remarks>
+/// <remarks>
+/// The file is one of <c>ExportEncoder</c>, which takes data as the autoencoder saw them, or one of <c>ExportPipeline</c> with one input, which takes raw data and does
+/// what the pipeline did before the autoencoder (centring, alignment, scaling) too. Features that are not finite give latents that are not.
+/// </remarks>
 public sealed class VaeEncoder : IDisposable
 {
     private const string FeaturesName = "Features", LatentName = "Latent", SigmaName = "LatentSigma";
@@ -23,27 +26,31 @@ public sealed class VaeEncoder : IDisposable
 
     private VaeEncoder(ModelBytes model, VaeSessionOptions options)
     {
-        _session = ModelSession.Load(model, options, typeof(VaeEncoder), ModelHeader.EncoderKind, Plans, out var header, out var plans);
+        _session = ModelSession.Load(model, options, typeof(VaeEncoder), [ModelHeader.EncoderKind, ModelHeader.PipelineKind], Plans, out var header, out var plans);
         _encode = plans[0];
         LatentDimension = header.LatentDimension;
-        FeatureCount = header.FeatureCount;
+        FeatureCount = _encode.Inputs[0].Size;
+        HasStandardDeviation = _encode.Outputs.Length == 2;
         Metadata = header.Metadata;
     }
 
     /// <summary>Numbers in a latent.</summary>
     public int LatentDimension { get; }
 
-    /// <summary>Numbers in a row of data.</summary>
+    /// <summary>Numbers in a row of data; of a pipeline, in a row of its input.</summary>
     public int FeatureCount { get; }
+
+    /// <summary>Whether the file gives the posterior's standard deviation: an encoder does, a pipeline where it was exported with it (<c>PipelineExportOptions.StandardDeviation</c>).</summary>
+    public bool HasStandardDeviation { get; }
 
     /// <summary>All that the file says of itself (keys <c>vae.*</c>): version of the library, options and outcome of the training, and more.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Loads an encoder from a file, which is closed before this returns.</summary>
-    /// <param name="path">ONNX file made by <c>ExportEncoder</c>.</param>
+    /// <param name="path">ONNX file made by <c>ExportEncoder</c> or <c>ExportPipeline</c>.</param>
     /// <param name="options">How to load and run it; null for the defaults.</param>
     /// <returns>The encoder, to be disposed.</returns>
-    /// <exception cref="InvalidDataException">The file is not an encoder of this library, is broken, or is larger than the options allow.</exception>
+    /// <exception cref="InvalidDataException">The file is not an encoder or pipeline of this library, is broken, or is larger than the options allow.</exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public static VaeEncoder Load(string path, VaeSessionOptions? options = null)
     {
@@ -52,10 +59,10 @@ public sealed class VaeEncoder : IDisposable
     }
 
     /// <summary>Loads an encoder from a stream, which is read to its end and left open.</summary>
-    /// <param name="stream">Stream over an ONNX file made by <c>ExportEncoder</c>.</param>
+    /// <param name="stream">Stream over an ONNX file made by <c>ExportEncoder</c> or <c>ExportPipeline</c>.</param>
     /// <param name="options">How to load and run it; null for the defaults.</param>
     /// <returns>The encoder, to be disposed.</returns>
-    /// <exception cref="InvalidDataException">The data is not an encoder of this library, is broken, or is larger than the options allow.</exception>
+    /// <exception cref="InvalidDataException">The data is not an encoder or pipeline of this library, is broken, or is larger than the options allow.</exception>
     public static VaeEncoder Load(Stream stream, VaeSessionOptions? options = null)
     {
         options = (options ?? new()).Validate();
@@ -63,10 +70,10 @@ public sealed class VaeEncoder : IDisposable
     }
 
     /// <summary>Loads an encoder from memory, which is not used after this returns.</summary>
-    /// <param name="model">Bytes of an ONNX file made by <c>ExportEncoder</c>.</param>
+    /// <param name="model">Bytes of an ONNX file made by <c>ExportEncoder</c> or <c>ExportPipeline</c>.</param>
     /// <param name="options">How to load and run it; null for the defaults.</param>
     /// <returns>The encoder, to be disposed.</returns>
-    /// <exception cref="InvalidDataException">The data is not an encoder of this library, is broken, or is larger than the options allow.</exception>
+    /// <exception cref="InvalidDataException">The data is not an encoder or pipeline of this library, is broken, or is larger than the options allow.</exception>
     public static VaeEncoder Load(ReadOnlyMemory<byte> model, VaeSessionOptions? options = null)
     {
         options = (options ?? new()).Validate();
@@ -90,10 +97,12 @@ public sealed class VaeEncoder : IDisposable
     /// <param name="features"><see cref="FeatureCount"/> numbers in units of the data.</param>
     /// <returns>The posterior.</returns>
     /// <exception cref="ArgumentException">The row has another length.</exception>
+    /// <exception cref="InvalidOperationException">The file gives no standard deviation; see <see cref="HasStandardDeviation"/>.</exception>
     /// <exception cref="ObjectDisposedException">The encoder has been disposed.</exception>
     public LatentPosterior EncodePosterior(ReadOnlySpan<float> features)
     {
         Guard.Row(features.Length, FeatureCount, nameof(features), "the feature count");
+        NeedStandardDeviation();
         var posterior = new LatentPosterior(new float[LatentDimension], new float[LatentDimension]);
         Run(features, 1, posterior.Mean, posterior.StandardDeviation);
         return posterior;
@@ -113,6 +122,7 @@ public sealed class VaeEncoder : IDisposable
     /// <param name="standardDeviations">Takes the posteriors' standard deviations: n x <see cref="LatentDimension"/> numbers.</param>
     /// <returns>The number of rows, n.</returns>
     /// <exception cref="ArgumentException">The features are not whole rows, or a destination has not exactly the room for them, or memory overlaps.</exception>
+    /// <exception cref="InvalidOperationException">The file gives no standard deviation; see <see cref="HasStandardDeviation"/>.</exception>
     /// <exception cref="ObjectDisposedException">The encoder has been disposed.</exception>
     public int Encode(ReadOnlySpan<float> features, Span<float> means, Span<float> standardDeviations) =>
         RunMany(features, means, standardDeviations, withSigma: true);
@@ -122,6 +132,16 @@ public sealed class VaeEncoder : IDisposable
 
     private static RunPlan[] Plans(ModelHeader header, InferenceSession session)
     {
+        if (header.Kind == ModelHeader.PipelineKind)
+        {
+            var (latent, sigma) = header.ReadColumns();
+            var (input, size) = header.OnlyInput(session.InputMetadata);
+            header.CheckTensor(session.OutputMetadata, "output", latent, header.LatentDimension);
+            if (sigma is null)
+                return [new([new(input, size)], [new(latent, header.LatentDimension)])];
+            header.CheckTensor(session.OutputMetadata, "output", sigma, header.LatentDimension);
+            return [new([new(input, size)], [new(latent, header.LatentDimension), new(sigma, header.LatentDimension)])];
+        }
         header.CheckTensor(session.InputMetadata, "input", FeaturesName, header.FeatureCount);
         header.CheckTensor(session.OutputMetadata, "output", LatentName, header.LatentDimension);
         header.CheckTensor(session.OutputMetadata, "output", SigmaName, header.LatentDimension);
@@ -133,11 +153,20 @@ public sealed class VaeEncoder : IDisposable
         int rows = Guard.Rows(features.Length, FeatureCount, nameof(features), "the feature count");
         Guard.Destination(means.Length, rows, LatentDimension, nameof(means));
         if (withSigma)
+        {
+            NeedStandardDeviation();
             Guard.Destination(standardDeviations.Length, rows, LatentDimension, nameof(standardDeviations));
+        }
         if (features.Overlaps(means) || features.Overlaps(standardDeviations) || ((ReadOnlySpan<float>)means).Overlaps(standardDeviations))
             throw new ArgumentException("The memory for the results must not overlap the features, nor each other.", nameof(means));
         Run(features, rows, means, standardDeviations);
         return rows;
+    }
+
+    private void NeedStandardDeviation()
+    {
+        if (!HasStandardDeviation)
+            throw new InvalidOperationException("The file gives no standard deviation of the posterior: the pipeline was exported without PipelineExportOptions.StandardDeviation.");
     }
 
     private void Run(ReadOnlySpan<float> features, int rows, Span<float> means, Span<float> standardDeviations)

@@ -12,6 +12,9 @@ public sealed record VaeSessionOptions
     /// <summary>Largest file that is read, in bytes; a larger one is refused before any of it is. Default 1 GiB.</summary>
     public long MaximumFileSize { get; init; } = 1L << 30;
 
+    /// <summary>What errors call a model that is loaded from memory or from a stream, as the file it came from. Default null: "model in memory", or the stream's own name.</summary>
+    public string? Name { get; init; }
+
     internal VaeSessionOptions Validate()
     {
         if (Threads is < 0 or > 4096)

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using DecoderService;
+using DecoderService.Models;
 using Vae.MLNet.Inference;
 using Vae.MLNet.Inference.Tests;
 
@@ -108,10 +109,45 @@ public sealed class DecoderServiceTests
         var health = await service.GetAsync("/healthz");
         Assert.AreEqual("healthy", health.GetProperty("status").GetString());
         Assert.AreEqual(model.GetProperty("model").GetString(), health.GetProperty("model").GetString());
-        var paths = (await service.GetAsync("/openapi/v1.json")).GetProperty("paths");
-        foreach (string path in (string[])["/decode", "/encode", "/interpolate", "/optimize", "/sample", "/model", "/healthz"])
-            Assert.IsTrue(paths.TryGetProperty(path, out _), path);
         CollectionAssert.AreEqual(File.ReadAllBytes(service.Model), await service.Client.GetByteArrayAsync("/model/decoder.onnx"));
+    }
+
+    /// <summary>The document describes the service as it is: every path with its answers, needed fields, no dangling references, no words of .NET.</summary>
+    [TestMethod]
+    public async Task OpenApi_DescribesEveryPath()
+    {
+        await using var service = await ServiceUnderTest.StartAsync();
+        var document = await service.GetAsync("/openapi/v1.json");
+        StringAssert.StartsWith(document.GetProperty("openapi").GetString(), "3.1");
+        Assert.AreEqual("Decoder service", document.GetProperty("info").GetProperty("title").GetString());
+        var paths = document.GetProperty("paths");
+        foreach (var (path, method, codes) in ((string, string, string[])[])
+            [("/decode", "post", ["200", "400", "503"]), ("/encode", "post", ["200", "400", "404", "503"]), ("/interpolate", "post", ["200", "400"]),
+             ("/optimize", "post", ["200", "400", "422", "503"]), ("/sample", "get", ["200", "400"]), ("/model", "get", ["200"]),
+             ("/model/decoder.onnx", "get", ["200"]), ("/data/latents.json", "get", ["200", "404"]), ("/healthz", "get", ["200", "503"])])
+        {
+            var operation = paths.GetProperty(path).GetProperty(method);
+            Assert.IsGreaterThan(10, operation.GetProperty("summary").GetString()!.Length, path);
+            Assert.AreSequenceEqual(codes, operation.GetProperty("responses").EnumerateObject().Select(answer => answer.Name).Order().ToArray(), path);
+        }
+        var schemas = document.GetProperty("components").GetProperty("schemas");
+        foreach (var (schema, needed) in ((string, string[])[])
+            [("DecodeRequest", ["latents"]), ("EncodeRequest", ["features"]), ("InterpolateRequest", ["from", "to"]), ("OptimizeRequest", ["start", "objective"]),
+             ("BondTerm", ["minimum", "maximum"]), ("ContactTerm", ["minimum"])])
+        {
+            var found = schemas.GetProperty(schema);
+            Assert.AreSequenceEqual(needed, found.GetProperty("required").EnumerateArray().Select(name => name.GetString()).ToArray(), schema);
+            foreach (string field in needed)
+            {
+                var property = found.GetProperty("properties").GetProperty(field);
+                Assert.IsTrue(property.TryGetProperty("$ref", out _) || property.GetProperty("type").ValueKind == JsonValueKind.String, $"{schema}.{field} is needed and may not be null.");
+            }
+        }
+        string text = document.GetRawText();
+        foreach (System.Text.RegularExpressions.Match reference in System.Text.RegularExpressions.Regex.Matches(text, "\"#/components/schemas/([^\"]+)\""))
+            Assert.IsTrue(schemas.TryGetProperty(reference.Groups[1].Value, out _), reference.Value);
+        Assert.DoesNotContain("System.", text);
+        Assert.DoesNotContain("\"Endpoints\"", text);
     }
 
     [TestMethod]
@@ -142,6 +178,13 @@ public sealed class DecoderServiceTests
     [DataRow("/optimize", """{"start":[1,2],"optimizer":"luck","objective":{"radiusOfGyration":{}}}""", "optimizer")]
     [DataRow("/optimize", """{"start":[1,2],"objective":{"radiusOfGyration":{"target":-1}}}""", "objective.radiusOfGyration.target")]
     [DataRow("/optimize", """{"start":[1,2],"objective":{"bondLengths":{"minimum":2,"maximum":1}}}""", "objective.bondLengths.maximum")]
+    [DataRow("/optimize", """{"start":[1,2],"objective":{"bondLengths":{"minimum":2}}}""", "objective.bondLengths.maximum")]
+    [DataRow("/optimize", """{"start":[1,2],"objective":{"nonBondedDistances":{}}}""", "objective.nonBondedDistances.minimum")]
+    [DataRow("/optimize", """{"start":[1,2],"steps":1.5,"objective":{"radiusOfGyration":{}}}""", "steps")]
+    [DataRow("/optimize", """{"start":[1,2],"objective":7}""", "objective")]
+    [DataRow("/decode", "[1]", "body")]
+    [DataRow("/decode", """{"latents":[[1,2]],"seed":3}""", "seed")]
+    [DataRow("/decode", """{"latents":7}""", "latents")]
     [DataRow("/optimize", """{"start":[1,2],"objective":{"nonBondedDistances":{"minimum":1,"separation":12}}}""", "objective.nonBondedDistances.separation")]
     [DataRow("/sample?count=0", null, "count")]
     [DataRow("/sample?count=9", null, "count")]
@@ -156,7 +199,11 @@ public sealed class DecoderServiceTests
         Assert.AreEqual("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
         var errors = JsonDocument.Parse(text).RootElement.GetProperty("errors");
         Assert.IsTrue(errors.TryGetProperty(field, out var problems), text);
-        Assert.IsGreaterThan(5, problems[0].GetString()!.Length);
+        string problem = problems[0].GetString()!;
+        Assert.IsGreaterThan(5, problem.Length);
+        // The API knows no types of .NET.
+        foreach (string foreign in (string[])["System.", ".NET", "DecoderService", "bind parameter"])
+            Assert.DoesNotContain(foreign, problem);
     }
 
     [TestMethod]
@@ -171,6 +218,107 @@ public sealed class DecoderServiceTests
         Assert.AreEqual(422, (int)noGradient.StatusCode);
         using var noData = await service.Client.GetAsync("/data/latents.json");
         Assert.AreEqual(404, (int)noData.StatusCode);
+    }
+
+    [TestMethod]
+    public async Task Batcher_QueueFull_TurnsAway()
+    {
+        using var computing = new SemaphoreSlim(0);
+        using var go = new ManualResetEventSlim();
+        int loops = Math.Max(1, Environment.ProcessorCount / 2);
+        var batcher = new RowBatcher(1, 1, new() { Model = "", BatchRows = 2, QueueLength = 2 }, (inputs, outputs) =>
+        {
+            computing.Release();
+            go.Wait();
+            inputs.CopyTo(outputs);
+        }, _ => { });
+        var taken = new List<Task<float[]>>();
+        for (int i = 0; i < loops; i++)
+        {
+            // Every loop is busy computing one row.
+            taken.Add(batcher.TryRun([taken.Count], CancellationToken.None)!);
+            Assert.IsTrue(await computing.WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+        taken.Add(batcher.TryRun([taken.Count], CancellationToken.None)!);
+        taken.Add(batcher.TryRun([taken.Count], CancellationToken.None)!);
+        Assert.IsNull(batcher.TryRun([99], CancellationToken.None), "Two wait, a third is turned away.");
+        go.Set();
+        float[][] results = await Task.WhenAll(taken);
+        for (int i = 0; i < results.Length; i++)
+            Assert.AreEqual(i, results[i][0]);
+        Assert.AreEqual(7, (await batcher.TryRun([7], CancellationToken.None)!)[0]);
+        await batcher.CompleteAsync();
+    }
+
+    [TestMethod]
+    public async Task Decode_QueueFull_Answers503AndGoesOn()
+    {
+        await using var service = await ServiceUnderTest.StartAsync(change: options => options with { QueueLength = 1 });
+        using var lease = service.Service<ModelStore>().Rent();
+        var batcher = lease.Model.Decode;
+        using var stop = new CancellationTokenSource();
+        // Keeps the queue of one as good as full.
+        var stuffing = Enumerable.Range(0, 2).Select(stuffer => Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+                _ = batcher.TryRun(new float[2 * 255], CancellationToken.None);
+        })).ToArray();
+        var rejections = new List<HttpResponseMessage>();
+        for (int i = 0; i < 2000 && rejections.Count == 0; i++)
+        {
+            var answer = await service.Client.PostAsJsonAsync("/decode", new { latents = Two });
+            if (answer.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable)
+                rejections.Add(answer);
+            else
+                Assert.AreEqual(200, (int)answer.StatusCode);
+        }
+        await stop.CancelAsync();
+        await Task.WhenAll(stuffing);
+        await AssertBusyAsync(rejections.Single());
+        await service.PostAsync("/decode", new { latents = Two });
+    }
+
+    [TestMethod]
+    public async Task Optimize_TooManyWaiting_Answers503AndGoesOn()
+    {
+        await using var service = await ServiceUnderTest.StartAsync(change: options => options with { OptimizationQueueLength = 0, MaximumSteps = 300_000 });
+        using var stop = new CancellationTokenSource();
+        var running = Enumerable.Range(0, Environment.ProcessorCount)
+            .Select(_ => service.Client.PostAsJsonAsync("/optimize", new { start = Two[0], steps = 300_000, objective = new { radiusOfGyration = new { } } }, stop.Token)).ToArray();
+        HttpResponseMessage? rejected = null;
+        for (int i = 0; i < 2000 && rejected is null; i++)
+        {
+            var answer = await service.Client.PostAsJsonAsync("/optimize", new { start = Two[0], steps = 1, objective = new { radiusOfGyration = new { } } });
+            if (answer.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable)
+                rejected = answer;
+        }
+        Assert.IsNotNull(rejected, "All permits were taken for long, yet no request was turned away.");
+        await AssertBusyAsync(rejected);
+        // Others are served meanwhile; clients that go away give their cores back.
+        await service.PostAsync("/decode", new { latents = Two });
+        await stop.CancelAsync();
+        foreach (var request in running)
+            await Assert.ThrowsAsync<OperationCanceledException>(() => request);
+        for (int i = 0; ; i++)
+        {
+            using var answer = await service.Client.PostAsJsonAsync("/optimize", new { start = Two[0], steps = 1, objective = new { radiusOfGyration = new { } } });
+            if (answer.IsSuccessStatusCode)
+                break;
+            Assert.IsLessThan(500, i, "No permit came back within ten seconds.");
+            await Task.Delay(20);
+        }
+    }
+
+    private static async Task AssertBusyAsync(HttpResponseMessage answer)
+    {
+        using (answer)
+        {
+            Assert.AreEqual("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+            Assert.AreEqual(TimeSpan.FromSeconds(1), answer.Headers.RetryAfter?.Delta);
+            var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            Assert.AreEqual(503, problem.GetProperty("status").GetInt32());
+            StringAssert.Contains(problem.GetProperty("detail").GetString(), "waiting");
+        }
     }
 
     [TestMethod]
@@ -270,7 +418,8 @@ public sealed class DecoderServiceTests
         string file = Path.GetTempFileName();
         try
         {
-            StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => DecoderApp.Create(["--model", file])).Message, file);
+            // The file once, and what is wrong with it.
+            Assert.AreEqual($"'{file}': the file is empty; an ONNX model is expected.", Assert.ThrowsExactly<InvalidDataException>(() => DecoderApp.Create(["--model", file])).Message);
             StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => DecoderApp.Create(["--model", file, "--max-rows", "0"])).Message, "--max-rows");
         }
         finally

@@ -62,6 +62,9 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
         File.Move(beside, Model, overwrite: true);
     }
 
+    public T Service<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
+
     public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()

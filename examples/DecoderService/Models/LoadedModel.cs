@@ -18,7 +18,7 @@ internal sealed class LoadedModel
         int latent = decoder.LatentDimension, features = decoder.FeatureCount;
         Decode = new RowBatcher(latent, features, options, (inputs, outputs) => decoder.Decode(inputs, outputs), rows => metrics.Batch("decode", rows));
         if (encoder is not null)
-            Encode = new RowBatcher(features, 2 * latent, options, (inputs, outputs) => Posteriors(encoder, inputs, outputs), rows => metrics.Batch("encode", rows));
+            Encode = new RowBatcher(encoder.FeatureCount, 2 * latent, options, (inputs, outputs) => Posteriors(encoder, inputs, outputs), rows => metrics.Batch("encode", rows));
     }
 
     public VaeDecoder Decoder { get; }
@@ -50,14 +50,18 @@ internal sealed class LoadedModel
     {
         byte[] decoderBytes = File.ReadAllBytes(options.Model);
         byte[]? encoderBytes = options.Encoder is null ? null : File.ReadAllBytes(options.Encoder);
-        var decoder = Named(options.Model, () => VaeDecoder.Load(decoderBytes));
+        var decoder = VaeDecoder.Load(decoderBytes, new() { Name = options.Model });
         VaeEncoder? encoder = null;
         try
         {
             if (encoderBytes is not null)
             {
-                encoder = Named(options.Encoder!, () => VaeEncoder.Load(encoderBytes));
-                if (encoder.LatentDimension != decoder.LatentDimension || encoder.FeatureCount != decoder.FeatureCount)
+                encoder = VaeEncoder.Load(encoderBytes, new() { Name = options.Encoder });
+                if (!encoder.HasStandardDeviation)
+                    throw new InvalidDataException($"'{options.Encoder}': the pipeline was exported without the posterior's standard deviation (PipelineExportOptions.StandardDeviation).");
+                // A pipeline may make its features out of more or fewer numbers.
+                bool pipeline = encoder.Metadata.GetValueOrDefault("vae.kind") == "pipeline";
+                if (encoder.LatentDimension != decoder.LatentDimension || encoder.FeatureCount != decoder.FeatureCount && !pipeline)
                 {
                     throw new InvalidDataException(
                         $"'{options.Encoder}': the encoder takes {encoder.FeatureCount} features to {encoder.LatentDimension} latents, the decoder goes from {decoder.LatentDimension} to {decoder.FeatureCount}.");
@@ -122,19 +126,6 @@ internal sealed class LoadedModel
         {
             means.AsSpan(row * latent, latent).CopyTo(outputs[(2 * row * latent)..]);
             deviations.AsSpan(row * latent, latent).CopyTo(outputs[((2 * row + 1) * latent)..]);
-        }
-    }
-
-    /// <summary>A model from memory has no name; the error gets the file's.</summary>
-    private static T Named<T>(string file, Func<T> load)
-    {
-        try
-        {
-            return load();
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"'{file}': {e.Message}", e);
         }
     }
 }

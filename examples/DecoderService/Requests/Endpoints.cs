@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using DecoderService.Models;
 using Vae.MLNet.Inference;
 
@@ -9,20 +10,21 @@ internal static class Endpoints
 
     public static void Map(WebApplication app)
     {
-        app.MapPost("/decode", DecodeAsync).WithSummary("Decodes latents, one a row, to the mean of p(x|z) in units of the data.")
+        var api = app.MapGroup("").WithTags("Decoder");
+        api.MapPost("/decode", DecodeAsync).WithSummary("Decodes latents, one a row, to the mean of p(x|z) in units of the data.")
             .Produces<DecodeResponse>().ProducesValidationProblem().ProducesProblem(503);
-        app.MapPost("/encode", EncodeAsync).WithSummary("Encodes rows of data to the posterior's mean and standard deviation.")
+        api.MapPost("/encode", EncodeAsync).WithSummary("Encodes rows of data to the posterior's mean and standard deviation.")
             .Produces<EncodeResponse>().ProducesValidationProblem().ProducesProblem(404).ProducesProblem(503);
-        app.MapPost("/interpolate", Interpolate).WithSummary("Decodes points on the way from one latent to another (mode: linear or spherical).")
+        api.MapPost("/interpolate", Interpolate).WithSummary("Decodes points on the way from one latent to another (mode: linear or spherical).")
             .Produces<PathResponse>().ProducesValidationProblem();
-        app.MapPost("/optimize", Optimize).WithSummary("Gradient descent in latent space on a function of the decoded chain; gives the whole path.")
+        api.MapPost("/optimize", Optimize).WithSummary("Gradient descent in latent space on a function of the decoded chain; gives the whole path.")
             .RequireRateLimiting(OptimizePolicy).Produces<OptimizeResponse>().ProducesValidationProblem().ProducesProblem(422).ProducesProblem(503);
-        app.MapGet("/sample", Sample).WithSummary("Draws from the prior and decodes; the same seed gives the same samples.")
+        api.MapGet("/sample", Sample).WithSummary("Draws from the prior and decodes; the same seed gives the same samples.")
             .Produces<PathResponse>().ProducesValidationProblem();
-        app.MapGet("/model", Model).WithSummary("What the model says of itself, and the service's limits.").Produces<ModelResponse>();
-        app.MapGet("/model/decoder.onnx", DecoderFile).WithSummary("The decoder's ONNX file, for OnnxRuntime in the browser.");
-        app.MapGet("/data/latents.json", Data).WithSummary("Latents of the data for the explorer's map.").ProducesProblem(404);
-        app.MapGet("/healthz", Health).WithSummary("200 while the service takes requests.").Produces<HealthResponse>();
+        api.MapGet("/model", Model).WithSummary("What the model says of itself, and the service's limits.").Produces<ModelResponse>();
+        api.MapGet("/model/decoder.onnx", DecoderFile).WithSummary("The decoder's ONNX file, for OnnxRuntime in the browser.").Produces<byte[]>(200, "application/octet-stream");
+        api.MapGet("/data/latents.json", Data).WithSummary("Latents of the data for the explorer's map.").Produces<object>(200, "application/json").ProducesProblem(404);
+        api.MapGet("/healthz", Health).WithSummary("200 while the service takes requests.").Produces<HealthResponse>().ProducesProblem(503);
     }
 
     private static async Task<IResult> DecodeAsync(DecodeRequest request, ModelStore store, ServiceOptions options, HttpContext context, ServiceMetrics metrics)
@@ -46,7 +48,7 @@ internal static class Endpoints
         if (model.Encode is null)
             return TypedResults.Problem("The service was started without an encoder (--encoder).", statusCode: StatusCodes.Status404NotFound);
         var errors = new FieldErrors();
-        if (errors.Rows(request.Features, model.Decoder.FeatureCount, options.MaximumRows, float.MaxValue, "features") is not { } features)
+        if (errors.Rows(request.Features, model.Encoder!.FeatureCount, options.MaximumRows, float.MaxValue, "features") is not { } features)
             return errors.Result();
         if (model.Encode.TryRun(features, context.RequestAborted) is not { } run)
             return Busy(context, metrics);
@@ -161,7 +163,11 @@ internal static class Endpoints
         void Add(float weight, LatentObjective term) => sum = sum is null ? weight * term : sum + weight * term;
     }
 
-    private static IResult Sample(ModelStore store, ServiceOptions options, int count = 1, int seed = 0, float temperature = 1, bool noise = false)
+    private static IResult Sample(ModelStore store, ServiceOptions options,
+        [Description("Samples.")] int count = 1,
+        [Description("The same seed gives the same samples.")] int seed = 0,
+        [Description("Standard deviation of the latents; 1 is the prior.")] float temperature = 1,
+        [Description("Whether the likelihood's noise is added, or a symbol drawn.")] bool noise = false)
     {
         using var lease = store.Rent();
         var decoder = lease.Model.Decoder;
@@ -205,10 +211,10 @@ internal static class Endpoints
         return TypedResults.Ok(new HealthResponse("healthy", lease.Model.Version));
     }
 
-    private static IResult Busy(HttpContext context, ServiceMetrics metrics)
+    public static IResult Busy(HttpContext context, ServiceMetrics metrics, string problem = "Too many requests are waiting.")
     {
         metrics.Rejected();
         context.Response.Headers.RetryAfter = "1";
-        return TypedResults.Problem("Too many requests are waiting.", statusCode: StatusCodes.Status503ServiceUnavailable);
+        return TypedResults.Problem(problem, statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 }

@@ -8,7 +8,7 @@ const FILM_STEPS = 90;
 let info, data = null, decoder = null, extent = 4;
 let wanted = [0, 0], decoding = false, chain = null;
 let marks = [], film = null, playing = false, frame = 0, direction = 1;
-let cloud = null, colours = {}, bounds = 1, costs = [], redraw = true;
+let cloud = null, colours = {}, bounds = 1, costs = [], redraw = true, fresh = false;
 
 // ---- decoding
 class BrowserDecoder {
@@ -105,12 +105,11 @@ function drawCloud() {
   const ratio = map.width / map.clientWidth, g = cloud.getContext('2d');
   g.setTransform(ratio, 0, 0, ratio, 0, 0);
   if (data) {
-    const [low, high] = gyrationRange(), size = Math.max(1.1, map.clientWidth / 330);
-    g.globalAlpha = 0.75;
+    const [low, high] = gyrationRange(), size = Math.max(1, map.clientWidth / 330);
+    g.globalAlpha = 0.8;
     data.latents.forEach((z, i) => {
-      const [x, y] = toPixel(z);
       g.fillStyle = viridis((data.radiusOfGyration[i] - low) / (high - low || 1));
-      g.fillRect(x - size / 2, y - size / 2, size, size);
+      g.beginPath(); g.arc(...toPixel(z), size, 0, 2 * Math.PI); g.fill();
     });
     g.globalAlpha = 1;
   }
@@ -206,12 +205,16 @@ function tabulate() {
 // ---- what happens
 function show(output, z) {
   chain = points(output);
-  $('point').textContent = `(${z.map(x => x.toFixed(2)).join(', ')})`;
+  chain.at = z;
+  redraw = fresh = true;
+}
+// What the page says about the chain, once a frame however often it is decoded.
+function describe() {
+  $('point').textContent = `(${chain.at.map(x => x.toFixed(2)).join(', ')})`;
   $('rg').textContent = gyration(chain).toFixed(3);
   tabulate();
   shape.dataset.decoded = String(1 + Number(shape.dataset.decoded ?? 0));
   shape.setAttribute('aria-label', `The decoded chain at ${$('point').textContent}, radius of gyration ${$('rg').textContent}. ${$('verdict').textContent}`);
-  redraw = true;
 }
 let asked = null;
 async function decodeWanted() {
@@ -223,7 +226,6 @@ async function decodeWanted() {
       const z = asked = wanted, start = performance.now(), output = await decoder.decode(z);
       costs.push(performance.now() - start);
       if (costs.length > 30) costs.shift();
-      $('speed').textContent = `decoded ${decoder.name}, ${[...costs].sort((a, b) => a - b)[costs.length >> 1].toFixed(1)} ms`;
       if (!film || !playing) show(output, z);
     }
   } catch (error) { say(error.message); } finally { decoding = false; }
@@ -315,8 +317,17 @@ function listen() {
   new ResizeObserver(() => { cloud = null; redraw = true; }).observe(map);
   new ResizeObserver(() => { redraw = true; }).observe(shape);
 }
+const frames = [];
+function rate(time) {
+  frames.push(time);
+  if (frames.length <= 30) return;
+  const perSecond = 1000 * (frames.length - 1) / (time - frames[0]);
+  frames.length = 0;
+  if (costs.length) $('speed').textContent = `decoded ${decoder.name}, ${quantile(costs, 0.5).toFixed(1)} ms; ${perSecond.toFixed(0)} frames/s`;
+}
 let last = 0;
 function animate(time) {
+  rate(time);
   if (playing && time > last) {
     frame += direction * Math.min(3, (time - last) / 33);
     if (frame >= film.latents.length - 1) { frame = film.latents.length - 1; direction = -1; }
@@ -325,6 +336,7 @@ function animate(time) {
   }
   last = time;
   if (redraw) { redraw = false; drawMap(); drawShape(); }
+  if (fresh) { fresh = false; describe(); }
   requestAnimationFrame(animate);
 }
 
@@ -341,6 +353,7 @@ async function loadModel() {
   costs = [];
   const reach = data ? quantile(data.latents.map(z => Math.max(Math.abs(z[0]), Math.abs(z[1]))), 0.998) : 0;
   extent = Math.min(6, Math.max(3.4, reach * 1.03));
+  map.dataset.extent = extent;
   // The scale of the shape is that of the data's long chains, so that small ones look small; a longer one makes it grow.
   const corners = await post('decode', { latents: (data?.latents ?? [[2, 0], [-2, 0], [0, 2], [0, -2]]).filter((_, i, all) => i % Math.ceil(all.length / 400) === 0) });
   bounds = 1.15 * quantile(corners.outputs.map(output => reachOf(points(output))), 0.9);

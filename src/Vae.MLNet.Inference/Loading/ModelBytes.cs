@@ -18,7 +18,7 @@ internal readonly record struct ModelBytes(string Name, byte[] Bytes)
     public static ModelBytes FromStream(Stream stream, VaeSessionOptions options)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        string name = stream is FileStream file ? file.Name : "stream";
+        string name = options.Name ?? (stream is FileStream file ? file.Name : "stream");
         long left = stream.CanSeek ? stream.Length - stream.Position : 0;
         CheckSize(name, left, options);
         return new(name, Read(stream, name, left, options));
@@ -26,10 +26,10 @@ internal readonly record struct ModelBytes(string Name, byte[] Bytes)
 
     public static ModelBytes FromMemory(ReadOnlyMemory<byte> model, VaeSessionOptions options)
     {
-        const string Name = "model in memory";
-        CheckSize(Name, model.Length, options);
+        string name = options.Name ?? "model in memory";
+        CheckSize(name, model.Length, options);
         bool whole = MemoryMarshal.TryGetArray(model, out var segment) && segment.Offset == 0 && segment.Count == segment.Array!.Length;
-        return new(Name, whole ? segment.Array! : model.ToArray());
+        return new(name, whole ? segment.Array! : model.ToArray());
     }
 
     private static byte[] Read(Stream stream, string name, long expected, VaeSessionOptions options)

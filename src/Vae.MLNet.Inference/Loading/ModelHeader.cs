@@ -9,11 +9,11 @@ namespace Vae.MLNet.Inference.Loading;
 /// <summary>What a file says of itself in its metadata, checked.</summary>
 internal sealed class ModelHeader
 {
-    public const string DecoderKind = "decoder", EncoderKind = "encoder";
+    public const string DecoderKind = "decoder", EncoderKind = "encoder", PipelineKind = "pipeline";
 
     private const string Format = "vae.format", FormatVersion = "1", KindKey = "vae.kind", LatentKey = "vae.latent", FeaturesKey = "vae.features",
         LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient",
-        LayoutKey = "vae.sequence_layout";
+        LayoutKey = "vae.sequence_layout", ColumnsKey = "vae.columns";
 
     /// <summary>Most numbers in a row: far above what a dense network can have, low enough that a buffer for one row is small.</summary>
     private const int LargestRow = 1 << 22;
@@ -27,6 +27,8 @@ internal sealed class ModelHeader
     }
 
     public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    public string Kind { get; private init; } = "";
 
     public int LatentDimension { get; private init; }
 
@@ -42,7 +44,7 @@ internal sealed class ModelHeader
 
     public bool HasLogits => Likelihood is DecoderLikelihood.Bernoulli or DecoderLikelihood.Categorical;
 
-    public static ModelHeader Read(string file, Dictionary<string, string> properties, string kind)
+    public static ModelHeader Read(string file, Dictionary<string, string> properties, string[] kinds)
     {
         var metadata = new ReadOnlyDictionary<string, string>(properties);
         var raw = new ModelHeader(file, metadata);
@@ -51,8 +53,8 @@ internal sealed class ModelHeader
         if (format != FormatVersion)
             throw Guard.BadFile(file, $"the model has format '{Shown(format)}'; this version of the library reads format {FormatVersion}.");
         string found = raw.Text(KindKey);
-        if (found != kind)
-            throw Guard.BadFile(file, $"the model is of kind '{Shown(found)}'; kind '{kind}' is expected.");
+        if (!kinds.Contains(found))
+            throw Guard.BadFile(file, $"the model is of kind '{Shown(found)}'; kind {string.Join(" or ", kinds.Select(kind => $"'{kind}'"))} is expected.");
 
         int latent = raw.Integer(LatentKey, 1, LargestRow), features = raw.Integer(FeaturesKey, 1, LargestRow);
         var likelihood = raw.ReadLikelihood();
@@ -61,6 +63,7 @@ internal sealed class ModelHeader
             throw Guard.BadFile(file, Guard.Invariant($"'{GroupSizeKey}' has to divide the {features} features; it is {group}."));
         return new(file, metadata)
         {
+            Kind = found,
             LatentDimension = latent,
             FeatureCount = features,
             Likelihood = likelihood,
@@ -83,6 +86,36 @@ internal sealed class ModelHeader
         {
             throw Guard.BadFile(_file, e.Message, e);
         }
+    }
+
+    /// <summary>Names of a pipeline's outputs: the latent, and its standard deviation or null where it is not given.</summary>
+    public (string Latent, string? Sigma) ReadColumns()
+    {
+        if (!Metadata.TryGetValue(ColumnsKey, out string? text))
+            throw Guard.BadFile(_file, $"the pipeline's metadata have no '{ColumnsKey}': it was exported without its latent, or by a version that did not name it.");
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            var columns = json.RootElement;
+            if (columns.GetProperty("latent").GetString() is { } latent)
+                return (latent, columns.TryGetProperty("standardDeviation", out var sigma) ? sigma.GetString() : null);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw Guard.BadFile(_file, $"'{ColumnsKey}' has to be a JSON object with the name of the latent.", e);
+        }
+        throw Guard.BadFile(_file, $"'{ColumnsKey}' has to be a JSON object with the name of the latent.");
+    }
+
+    /// <summary>The only input of a pipeline, of single precision and of shape [any, size]: its name and size.</summary>
+    public (string Name, int Size) OnlyInput(IReadOnlyDictionary<string, NodeMetadata> inputs)
+    {
+        if (inputs.Count != 1)
+            throw Guard.BadFile(_file, $"the pipeline reads {Shown(string.Join(", ", inputs.Keys.Order(StringComparer.Ordinal)))}; one input is expected. Concatenate the columns before the pipeline.");
+        var (name, tensor) = inputs.Single();
+        int size = tensor.IsTensor && tensor.Dimensions is [< 0, > 0 and <= LargestRow] ? tensor.Dimensions[1] : 1;
+        CheckTensor(inputs, "input", name, size);
+        return (name, size);
     }
 
     /// <summary>Checks that a tensor is there, of single precision or, for tokens, 64-bit integers, and of shape [any, size].</summary>

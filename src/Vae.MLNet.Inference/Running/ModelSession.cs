@@ -3,33 +3,27 @@ using Vae.MLNet.Inference.Loading;
 
 namespace Vae.MLNet.Inference.Running;
 
-/// <summary>
-/// An OnnxRuntime session that threads share and that may be disposed at any time: calls in flight end first, later ones throw. (OnnxRuntime itself crashes the
-/// process when a disposed session is used.)
-/// </summary>
+/// <summary>A checked model in a <see cref="SharedSession"/>, with contexts for its runs that are kept and used again.</summary>
 internal sealed class ModelSession : IDisposable
 {
-    private readonly Lock _lock = new();
     private readonly InferenceSession _session;
+    private readonly SharedSession _shared;
     private readonly RunOptions _runOptions = new();
-    private readonly Type _owner;
 
-    // Their idle contexts are freed with the session.
+    // Their idle contexts, which this list's lock guards, are freed with the session.
     private readonly List<RunPlan> _plans = [];
-    private int _users;
-    private bool _disposed;
 
     private ModelSession(InferenceSession session, Type owner)
     {
         _session = session;
-        _owner = owner;
+        _shared = new SharedSession(session, owner, Free);
     }
 
     /// <summary>Loads a model and checks it: first its bytes and metadata, then its tensors' declarations, at last by trial runs.</summary>
-    public static ModelSession Load(ModelBytes model, VaeSessionOptions options, Type owner, string kind, Func<ModelHeader, InferenceSession, RunPlan[]> check,
+    public static ModelSession Load(ModelBytes model, VaeSessionOptions options, Type owner, string[] kinds, Func<ModelHeader, InferenceSession, RunPlan[]> check,
         out ModelHeader header, out RunPlan[] plans)
     {
-        header = ModelHeader.Read(model.Name, OnnxScan.Check(model), kind);
+        header = ModelHeader.Read(model.Name, OnnxScan.Check(model), kinds);
         InferenceSession? native = null;
         ModelSession? session = null;
         try
@@ -68,71 +62,53 @@ internal sealed class ModelSession : IDisposable
     public RunContext Rent(RunPlan plan, int rows)
     {
         bool one = rows == 1 || plan.BlockRows == 1;
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, _owner);
-            _users++;
-            if ((one ? plan.IdleOne : plan.IdleBlock).TryPop(out var idle))
-                return idle;
-        }
+        _shared.Enter();
         try
         {
+            lock (_plans)
+            {
+                if ((one ? plan.IdleOne : plan.IdleBlock).TryPop(out var idle))
+                    return idle;
+            }
             return new RunContext(this, plan, one ? 1 : plan.BlockRows);
         }
         catch
         {
-            Leave();
+            _shared.Leave();
             throw;
         }
     }
 
     public void Return(RunContext context)
     {
-        lock (_lock)
+        bool keep;
+        lock (_plans)
         {
             var idle = context.Capacity == 1 ? context.Plan.IdleOne : context.Plan.IdleBlock;
             // As many as can run at once are kept; a burst of waiting threads does not hold its memory for ever.
-            if (!_disposed && idle.Count < 2 * Environment.ProcessorCount)
-            {
+            keep = idle.Count < 2 * Environment.ProcessorCount;
+            if (keep)
                 idle.Push(context);
-                context = null!;
-            }
         }
-        context?.Free();
-        Leave();
+        if (!keep)
+            context.Free();
+        _shared.Leave();
     }
 
     public void Run(OrtIoBinding binding) => _session.RunWithBinding(_runOptions, binding);
 
     public OrtIoBinding CreateBinding() => _session.CreateIoBinding();
 
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            if (_disposed)
-                return;
-            _disposed = true;
-            _users++;
-        }
-        Leave();
-    }
+    public void Dispose() => _shared.Dispose();
 
-    private void Leave()
+    private void Free()
     {
-        lock (_lock)
-        {
-            if (--_users != 0 || !_disposed)
-                return;
-        }
-        // Nobody is in and nobody can enter.
         foreach (var plan in _plans)
         {
             while (plan.IdleOne.TryPop(out var context) || plan.IdleBlock.TryPop(out context))
                 context.Free();
         }
         _runOptions.Dispose();
-        _session.Dispose();
     }
 
     private void Try(RunPlan plan, int rows)

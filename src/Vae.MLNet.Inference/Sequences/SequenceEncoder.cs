@@ -22,7 +22,7 @@ public sealed class SequenceEncoder : IDisposable
     private SequenceEncoder(ModelBytes model, VaeSessionOptions options)
     {
         SequenceLayout? layout = null;
-        _session = ModelSession.Load(model, options, typeof(SequenceEncoder), ModelHeader.EncoderKind, Plans, out var header, out var plans);
+        _session = ModelSession.Load(model, options, typeof(SequenceEncoder), [ModelHeader.EncoderKind], Plans, out var header, out var plans);
         _encode = plans[0];
         Layout = layout!;
         LatentDimension = header.LatentDimension;

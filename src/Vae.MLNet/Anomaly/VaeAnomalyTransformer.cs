@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Anomaly;
+using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet;
@@ -29,7 +30,7 @@ public sealed class VaeAnomalyTransformer : FittedTransformer
         _fitSchema = fitSchema;
         Threshold = threshold;
         ContributionsColumnName = contributions;
-        _session = new SharedSession(graph);
+        _session = OnnxBlockScorer.Open(graph);
     }
 
     /// <summary>Score above which a row is labelled an anomaly.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Imputation;
+using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet;
@@ -21,7 +22,7 @@ public sealed class VaeImputingTransformer : FittedTransformer
         Model = model;
         OutputColumnName = outputColumnName;
         _graph = ImputationGraph.Create(model, inputColumnName, outputColumnName, iterations, slotNames);
-        _session = new SharedSession(_graph);
+        _session = OnnxBlockScorer.Open(_graph);
     }
 
     /// <summary>The model that completes the rows.</summary>

@@ -22,6 +22,8 @@ internal sealed class PipelineExport
 
     private const int CheckedRows = 16;
 
+    private const string ScoreName = "Score";
+
     private readonly GraphProto _graph = new() { Name = "pipeline" };
     private readonly Dictionary<string, Value> _columns = new(StringComparer.Ordinal);
     private readonly List<StageDescription> _stages = [];
@@ -338,7 +340,7 @@ internal sealed class PipelineExport
             if (options.Reconstruction)
                 outputs.Add((vae.Transformer.Columns.Reconstruction ?? VaeGraphs.Reconstruction, vae.Reconstruction));
             if (options.Score)
-                outputs.Add((vae.Transformer.Columns.Score ?? "Score", vae.Score));
+                outputs.Add((vae.Transformer.Columns.Score ?? ScoreName, vae.Score));
         }
         else
         {
@@ -381,14 +383,14 @@ internal sealed class PipelineExport
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OnnxGraph.Opset });
         if (_graph.Node.Any(node => node.Domain == "ai.onnx.ml"))
             model.OpsetImport.Add(new OperatorSetIdProto { Domain = "ai.onnx.ml", Version = OnnxGraph.MlOpset });
-        foreach (var (key, value) in Metadata())
+        foreach (var (key, value) in Metadata(options))
             model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
         if (options.WeightType == OnnxWeightType.Float16)
             HalfWeights.Apply(model);
         return model;
     }
 
-    private SortedDictionary<string, string> Metadata()
+    private SortedDictionary<string, string> Metadata(PipelineExportOptions options)
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (_vae is { } vae)
@@ -405,6 +407,15 @@ internal sealed class PipelineExport
         metadata[VaeMetadata.Format] = VaeMetadata.FormatVersion;
         metadata[VaeMetadata.Kind] = VaeMetadata.PipelineKind;
         metadata[VaeMetadata.Version] = LibraryVersion.Text;
+        // Who reads the file finds the outputs by what they are.
+        if (_vae is { } last && options.Latent)
+        {
+            var columns = last.Transformer.Columns;
+            metadata[VaeMetadata.Columns] = new VaeColumnNames(last.Transformer.LatentColumnName,
+                options.StandardDeviation ? columns.StandardDeviation ?? VaeGraphs.Sigma : null,
+                options.Reconstruction ? columns.Reconstruction ?? VaeGraphs.Reconstruction : null,
+                options.Score ? columns.Score ?? ScoreName : null).ToJson();
+        }
         metadata[VaeMetadata.Pipeline] = JsonSerializer.Serialize(_stages, JsonSerializerOptions.Web);
         return metadata;
     }

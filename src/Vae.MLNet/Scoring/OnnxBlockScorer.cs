@@ -2,20 +2,15 @@ using System.Runtime.InteropServices;
 using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Vae.MLNet.Inference.Running;
 
 namespace Vae.MLNet.Scoring;
 
-/// <summary>
-/// An OnnxRuntime session that may be shared by threads and disposed at any time: runs in flight end first, later ones throw. (OnnxRuntime itself crashes the
-/// process when a disposed session is used.)
-/// </summary>
-internal sealed class SharedSession : IDisposable
+/// <summary>Runs an ONNX graph with one float input [N, size] on blocks of rows, through tensors over memory that is allocated once.</summary>
+internal sealed class OnnxBlockScorer : BlockScorer
 {
-    private readonly InferenceSession _session;
-    private int _users;
-    private bool _disposed;
-
-    public SharedSession(byte[] model)
+    /// <summary>A session for scorers of all threads to share.</summary>
+    public static SharedSession Open(byte[] model)
     {
         using var options = new SessionOptions
         {
@@ -24,44 +19,9 @@ internal sealed class SharedSession : IDisposable
             InterOpNumThreads = 1,
             EnableCpuMemArena = true,
         };
-        _session = new InferenceSession(model, options);
+        return new SharedSession(new InferenceSession(model, options), typeof(FittedTransformer));
     }
 
-    public InferenceSession Enter()
-    {
-        lock (this)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, typeof(FittedTransformer));
-            _users++;
-        }
-        return _session;
-    }
-
-    public void Leave()
-    {
-        lock (this)
-        {
-            if (--_users == 0 && _disposed)
-                _session.Dispose();
-        }
-    }
-
-    public void Dispose()
-    {
-        lock (this)
-        {
-            if (_disposed)
-                return;
-            _disposed = true;
-            if (_users == 0)
-                _session.Dispose();
-        }
-    }
-}
-
-/// <summary>Runs an ONNX graph with one float input [N, size] on blocks of rows, through tensors over memory that is allocated once.</summary>
-internal sealed class OnnxBlockScorer : BlockScorer
-{
     private readonly SharedSession _session;
     private readonly RunOptions _runOptions = new();
     private readonly int _inputColumn, _inputSize, _capacity;

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Inference.Running;
 
 namespace Vae.MLNet.Scoring;
 
@@ -16,7 +17,7 @@ internal sealed class OnnxFittedTransformer : FittedTransformer
         _model = model;
         _inputSize = inputSize;
         Kind = kind;
-        _session = new SharedSession(model);
+        _session = OnnxBlockScorer.Open(model);
     }
 
     /// <summary>What the file says it is.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 
@@ -25,7 +26,7 @@ public sealed class VaeTransformer : FittedTransformer
         History = history;
         LatentColumnName = latentColumnName;
         _columns = columns;
-        _session = new SharedSession(CreateGraph(columns, forSaving: false));
+        _session = OnnxBlockScorer.Open(CreateGraph(columns, forSaving: false));
     }
 
     /// <summary>The trained model.</summary>

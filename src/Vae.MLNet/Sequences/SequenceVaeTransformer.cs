@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
+using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Sequences;
@@ -29,7 +30,7 @@ public sealed class SequenceVaeTransformer : FittedTransformer
         Histories = histories;
         LatentColumnName = latentColumnName;
         _columns = columns;
-        _session = new SharedSession(CreateSavedModel());
+        _session = OnnxBlockScorer.Open(CreateSavedModel());
     }
 
     /// <summary>The trained model.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
@@ -47,7 +48,7 @@ internal sealed class VariantScorer : IDisposable
                     noise[i] = i / _latent % 2 == 0 ? (float)random.Next() : -noise[i - _latent];
                 blocks.Add(new(noise, masks ? [.. member.Options.DecoderLayers.Select(width => random.Mask(draws * width, member.Options.Dropout))] : []));
             }
-            _members.Add((new SharedSession(VaeGraphs.EvidenceFile(member, masks)), [.. blocks]));
+            _members.Add((OnnxBlockScorer.Open(VaeGraphs.EvidenceFile(member, masks)), [.. blocks]));
         }
     }
 

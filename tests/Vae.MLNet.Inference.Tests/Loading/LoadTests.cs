@@ -74,7 +74,7 @@ public sealed class LoadTests
     {
         Refused(TestModels.Encoder(), "is of kind 'encoder'; kind 'decoder' is expected");
         var error = Assert.ThrowsExactly<InvalidDataException>(() => VaeEncoder.Load(TestModels.Decoder()));
-        StringAssert.Contains(error.Message, "is of kind 'decoder'; kind 'encoder' is expected");
+        StringAssert.Contains(error.Message, "is of kind 'decoder'; kind 'encoder' or 'pipeline' is expected");
     }
 
     [TestMethod]
@@ -243,6 +243,14 @@ public sealed class LoadTests
             var error = Assert.ThrowsExactly<InvalidDataException>(() => VaeDecoder.Load(bytes.AsMemory(0, length)));
             StringAssert.StartsWith(error.Message, "'model in memory'");
         }
+    }
+
+    [TestMethod]
+    public void Load_FromMemoryWithAName_ErrorsSayIt()
+    {
+        var options = new VaeSessionOptions { Name = "models/7" };
+        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() => VaeDecoder.Load(new byte[5], options)).Message, "'models/7': ");
+        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() => VaeEncoder.Load(new MemoryStream(new byte[5]), options)).Message, "'models/7': ");
     }
 
     [TestMethod]
