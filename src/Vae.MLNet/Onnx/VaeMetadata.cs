@@ -12,7 +12,7 @@ internal static class VaeMetadata
         Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
-        AnomalyKind = "anomaly", ImputerKind = "imputer";
+        AnomalyKind = "anomaly", ImputerKind = "imputer", SiteIndependentKind = "siteIndependent";
 
     /// <summary>Of an anomaly detector: score above which a row is labelled, and networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
     public const string Threshold = "vae.threshold", Members = "vae.members", Iterations = "vae.iterations";

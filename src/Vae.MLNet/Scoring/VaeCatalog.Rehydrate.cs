@@ -12,7 +12,7 @@ public sealed partial class VaeCatalog
     /// <param name="loaded">What <c>mlContext.Model.Load</c> gave.</param>
     /// <returns>
     /// The rehydrated model, or the same one where it has nothing of this library. Autoencoders are <see cref="VaeTransformer"/> again, with the model and the options they
-    /// were trained with. Transforms that were not replaced are shared with <paramref name="loaded"/>: dispose the result when neither is used any more.
+    /// were trained with, anomaly detectors <see cref="VaeAnomalyTransformer"/> with their threshold, and imputers <see cref="VaeImputingTransformer"/>. Transforms that were not replaced are shared with <paramref name="loaded"/>: dispose the result when neither is used any more.
     /// </returns>
     /// <exception cref="InvalidDataException">A transform of this library in it is damaged or of another format version.</exception>
     public ITransformer Rehydrate(ITransformer loaded) => new Rehydration(Context).Apply(Check.NotNull(loaded));

@@ -260,6 +260,9 @@ public sealed class SiteIndependentTransformer : FittedTransformer
         string output = graph.Node("ReduceSum", [picked, graph.Ints(1)], ScalarColumns.VectorName(OutputColumns[0].Name), ("keepdims", 1L));
         graph.Output(output, OnnxType.Float, OnnxGraph.Batch, 1);
         graph.Metadata(TokenColumns.LayoutMetadata, layout.ToJson());
+        graph.Metadata(VaeMetadata.Format, VaeMetadata.FormatVersion);
+        graph.Metadata(VaeMetadata.Kind, VaeMetadata.SiteIndependentKind);
+        graph.Metadata(VaeMetadata.Version, LibraryVersion.Text);
         return graph.ToBytes();
     }
 
