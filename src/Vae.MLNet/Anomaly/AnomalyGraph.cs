@@ -55,7 +55,12 @@ internal static class AnomalyGraph
     public static byte[] WithThreshold(byte[] graph, float threshold)
     {
         var model = ModelProto.Parser.ParseFrom(graph);
-        model.MetadataProps.Add(new StringStringEntryProto { Key = VaeMetadata.Threshold, Value = threshold.ToString("R", CultureInfo.InvariantCulture) });
+        string text = threshold.ToString("R", CultureInfo.InvariantCulture);
+        // A graph that was loaded has one already.
+        if (model.MetadataProps.FirstOrDefault(entry => entry.Key == VaeMetadata.Threshold) is { } found)
+            found.Value = text;
+        else
+            model.MetadataProps.Add(new StringStringEntryProto { Key = VaeMetadata.Threshold, Value = text });
         return Google.Protobuf.MessageExtensions.ToByteArray(model);
     }
 

@@ -10,7 +10,11 @@ namespace Vae.MLNet;
 /// A trained anomaly detector: <c>PredictedLabel</c> (bool) and <c>Score</c> (Single, higher is more anomalous) for each row and, on request, the contribution of each
 /// feature to the score. It runs on OnnxRuntime; saved, it loads in any ML.NET application that references Microsoft.ML.OnnxTransformer.
 /// </summary>
-/// <remarks>A row with NaN or infinity scores NaN and is not labelled, as with ML.NET's built-in detectors.</remarks>
+/// <remarks>
+/// <para>A row with NaN or infinity scores NaN and is not labelled, as with ML.NET's built-in detectors.</para>
+/// <para>Rows are computed when they are asked for: a trainer that passes over the data several times behind this transform wants <c>AppendCacheCheckpoint</c> between
+/// the two. A saved detector is this transform again after <see cref="VaeCatalog.Rehydrate"/>, with its threshold.</para>
+/// </remarks>
 public sealed class VaeAnomalyTransformer : FittedTransformer
 {
     internal const string ScoreColumn = "Score", PredictedLabelColumn = "PredictedLabel";

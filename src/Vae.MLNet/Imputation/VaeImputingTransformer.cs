@@ -10,18 +10,28 @@ namespace Vae.MLNet;
 /// Rows with their missing values (NaN) completed by iterated reconstruction, as a vector column of the size of the input. It runs on OnnxRuntime; saved, it loads in
 /// any ML.NET application that references Microsoft.ML.OnnxTransformer.
 /// </summary>
-/// <remarks>Values that are there come out bit for bit. An infinite one makes the row's imputed values NaN.</remarks>
+/// <remarks>
+/// <para>Values that are there come out bit for bit. An infinite one makes the row's imputed values NaN.</para>
+/// <para>Rows are computed when they are asked for: a trainer that passes over the data several times behind this transform wants <c>AppendCacheCheckpoint</c> between
+/// the two.</para>
+/// </remarks>
 public sealed class VaeImputingTransformer : FittedTransformer
 {
     private readonly byte[] _graph;
     private readonly SharedSession _session;
 
     internal VaeImputingTransformer(MLContext context, VaeModel model, string inputColumnName, string outputColumnName, int iterations, string[]? slotNames, DataViewSchema fitSchema)
+        : this(context, model, ImputationGraph.Create(model, inputColumnName, outputColumnName, iterations, slotNames), inputColumnName, outputColumnName, slotNames, fitSchema)
+    {
+    }
+
+    /// <summary>From a graph that was made or read before.</summary>
+    internal VaeImputingTransformer(MLContext context, VaeModel model, byte[] graph, string inputColumnName, string outputColumnName, string[]? slotNames, DataViewSchema fitSchema)
         : base(context, inputColumnName, [new(outputColumnName, model.FeatureCount, SlotNames: slotNames)], fitSchema)
     {
         Model = model;
         OutputColumnName = outputColumnName;
-        _graph = ImputationGraph.Create(model, inputColumnName, outputColumnName, iterations, slotNames);
+        _graph = graph;
         _session = OnnxBlockScorer.Open(_graph);
     }
 

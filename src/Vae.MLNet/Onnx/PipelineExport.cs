@@ -167,6 +167,12 @@ internal sealed class PipelineExport
                 _columns[output.Name] = value;
                 named.Add((output.Name, value));
             }
+            else if (fitted is VaeAnomalyTransformer detector && output.IsLabel)
+            {
+                // Given on request: the label is no output of the saved graph.
+                string score = outputs[ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn)].Tensor!;
+                _columns[output.Name] = new Value(Node("Greater", [score, Floats([detector.Threshold])]), [1], OnnxType.Bool);
+            }
             else
             {
                 _columns.Remove(output.Name);

@@ -15,7 +15,10 @@ public sealed record PipelineExportOptions
     /// <summary>The negative ELBO [N, 1], named as the column or, where there is none, <c>Score</c>. Default false.</summary>
     public bool Score { get; init; }
 
-    /// <summary>Further columns of the transformed data to give, such as the aligned coordinates. Default none.</summary>
+    /// <summary>
+    /// Further columns of the transformed data to give, such as the aligned coordinates, or an anomaly detector's <c>PredictedLabel</c> (a tensor [N, 1] of bool: whether
+    /// the score is above the threshold). Default none.
+    /// </summary>
     public IReadOnlyList<string> Columns { get; init; } = [];
 
     /// <summary>How weight matrices are stored. Default single precision.</summary>

@@ -47,30 +47,107 @@ internal sealed class Rehydration(MLContext context)
             return null;
         if (HasModel(kind) && Modelled(entry) is { } made && !made.OutputColumns.Any(output => output.IsScalar))
         {
-            if (SameColumns(onnx, made))
+            if (SameColumns(onnx, made, InputSchema(made)))
                 return Keep(made);
             made.Dispose();
         }
+        if (kind == VaeMetadata.ImputerKind && Imputer(onnx, entry) is { } imputer)
+            return imputer;
         return Generic(onnx, entry, kind);
     }
 
     private static bool HasModel(string kind) => kind is VaeMetadata.VaeKind or VaeMetadata.SequenceKind or VaeMetadata.SiteIndependentKind;
 
-    /// <summary>A transform with a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
+    private VaeImputingTransformer? Imputer(OnnxTransformer onnx, PipelineArchive.Entry entry)
+    {
+        if (Shape(onnx, entry) is not ({ } input, var size, [var output]))
+            return null;
+        var model = VaeModelReader.Read(OnnxFile.Parse(entry.Model, "OnnxTransformer"));
+        return Keep(new VaeImputingTransformer(context, model, entry.Model, input, output.Name, output.SlotNames?.ToArray(), Schema(input, size)));
+    }
+
+    /// <summary>What has a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
     private FittedTransformer? Collapse(ITransformer chain, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
     {
         if (items.Count < 2 || items[0].Transformer is not OnnxTransformer onnx || !items.Skip(1).All(item => IsFinish(item.Transformer)))
             return null;
         var entry = Read(onnx);
+        if (entry.Kind == VaeMetadata.AnomalyKind)
+            return Detector(chain, onnx, entry, items);
         if (entry.Kind is not { } kind || !HasModel(kind) || Modelled(entry) is not { } made)
             return null;
-        if (made.OutputColumns.Any(output => output.IsScalar) && SameColumns(chain, made))
+        if (made.OutputColumns.Any(output => output.IsScalar) && SameColumns(chain, made, InputSchema(made)))
             return Keep(made);
         made.Dispose();
         return null;
 
-        static bool IsFinish(ITransformer transformer) => transformer is ColumnCopyingTransformer or ColumnSelectingTransformer
-            || transformer.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(BinaryPredictionTransformer<>);
+        static bool IsFinish(ITransformer transformer) => transformer is ColumnCopyingTransformer or ColumnSelectingTransformer || IsPrediction(transformer);
+    }
+
+    private static bool IsPrediction(ITransformer transformer) =>
+        transformer.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(BinaryPredictionTransformer<>);
+
+    /// <summary>A detector is its graph, the identity that makes label and score, and what drops the graph's own score.</summary>
+    private VaeAnomalyTransformer? Detector(ITransformer chain, OnnxTransformer onnx, PipelineArchive.Entry entry, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
+    {
+        if (items.Count != 3 || !IsPrediction(items[1].Transformer) || items[2].Transformer is not ColumnSelectingTransformer || Shape(onnx, entry) is not ({ } input, var size, { } outputs))
+            return null;
+        string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
+        var contributions = outputs.Where(output => output.Name != score).ToArray();
+        if (contributions.Length > 1 || contributions.Length == outputs.Count || Threshold(items[1].Transformer, score) is not { } threshold)
+            return null;
+        var detector = new VaeAnomalyTransformer(context, entry.Model, threshold, input, size,
+            contributions.FirstOrDefault()?.Name, contributions.FirstOrDefault()?.SlotNames?.ToArray(), Schema(input, size));
+        if (SameColumns(chain, detector, Schema(input, size)))
+            return Keep(detector);
+        detector.Dispose();
+        return null;
+    }
+
+    /// <summary>
+    /// The largest score that a saved detector does not label, asked of it: ML.NET keeps the threshold to itself, and it may have been changed since the
+    /// model was made. Null where the transform is not the identity.
+    /// </summary>
+    private static float? Threshold(ITransformer prediction, string scoreColumn)
+    {
+        float value = 0;
+        var schema = Schema(scoreColumn, 1);
+        var probe = new ProbeRow(schema, _ => [value]);
+        var mapper = prediction.GetRowToRowMapper(schema);
+        var (label, score) = (mapper.OutputSchema[VaeAnomalyTransformer.PredictedLabelColumn], mapper.OutputSchema[VaeAnomalyTransformer.ScoreColumn]);
+        using var row = mapper.GetRow(probe, [label, score]);
+        var (getLabel, getScore) = (row.GetGetter<bool>(label), row.GetGetter<float>(score));
+
+        // Bits of floats, those of negative ones turned round, are in the order of the numbers.
+        int low = Order(float.MinValue), high = Order(float.MaxValue);
+        if (Ask(low) is not false || Ask(high) is not true)
+            return null;
+        while (high - (long)low > 1)
+        {
+            int middle = (int)(((long)low + high) >> 1);
+            if (Ask(middle) is not { } labelled)
+                return null;
+            if (labelled)
+                high = middle;
+            else
+                low = middle;
+        }
+        return FromOrder(low);
+
+        bool? Ask(int at)
+        {
+            value = FromOrder(at);
+            probe.Next();
+            bool labelled = false;
+            float scored = 0;
+            getLabel(ref labelled);
+            getScore(ref scored);
+            return scored == value ? labelled : null;
+        }
+
+        static int Order(float number) => BitConverter.SingleToInt32Bits(number) is var bits && bits >= 0 ? bits : int.MinValue - bits;
+
+        static float FromOrder(int order) => BitConverter.Int32BitsToSingle(order >= 0 ? order : int.MinValue - order);
     }
 
     private T Keep<T>(T transformer)
@@ -105,18 +182,23 @@ internal sealed class Rehydration(MLContext context)
             return new SequenceVaeTransformer(context, sequences, [], input, names.Latent, names.Others, Schema(input, sequences.Layout.Length, NumberDataViewType.Int64));
         }
         var model = VaeModelReader.Read(file);
-        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount, NumberDataViewType.Single));
+        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount));
     }
 
-    private OnnxFittedTransformer? Generic(OnnxTransformer onnx, PipelineArchive.Entry entry, string kind)
+    private OnnxFittedTransformer? Generic(OnnxTransformer onnx, PipelineArchive.Entry entry, string kind) =>
+        Shape(onnx, entry) is ({ } input, var size, { } outputs)
+            ? Keep(new OnnxFittedTransformer(context, entry.Model, kind, input, size, outputs, Schema(input, size)))
+            : null;
+
+    /// <summary>Input and outputs of a graph; null where it is not rows of floats to rows of floats, all that the block scorer runs.</summary>
+    private static (string Input, int Size, IReadOnlyList<OutputColumn> Outputs)? Shape(OnnxTransformer onnx, PipelineArchive.Entry entry)
     {
         var graph = ModelProto.Parser.ParseFrom(entry.Model).Graph;
         var initial = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
         var inputs = graph.Input.Where(input => !initial.Contains(input.Name)).ToArray();
-        // Only what the block scorer runs: rows of floats to rows of floats.
         if (inputs.Length != 1 || RowSize(inputs[0]) is not { } size)
             return null;
-        var schema = Schema(inputs[0].Name, size, NumberDataViewType.Single);
+        var schema = Schema(inputs[0].Name, size);
         var outputs = new List<OutputColumn>();
         foreach (var column in onnx.GetOutputSchema(schema).Skip(schema.Count))
         {
@@ -127,7 +209,7 @@ internal sealed class Rehydration(MLContext context)
                 return null;
             outputs.Add(found);
         }
-        return Keep(new OnnxFittedTransformer(context, entry.Model, kind, inputs[0].Name, size, outputs, schema));
+        return (inputs[0].Name, size, outputs);
     }
 
     /// <summary>k of a float tensor [N, k]; null for any other.</summary>
@@ -145,23 +227,24 @@ internal sealed class Rehydration(MLContext context)
         return [.. names.DenseValues().Select(name => name.ToString())];
     }
 
-    private static DataViewSchema Schema(string column, int size, NumberDataViewType type)
+    private static DataViewSchema Schema(string column, int size, NumberDataViewType? type = null)
     {
         var builder = new DataViewSchema.Builder();
-        builder.AddColumn(column, new VectorDataViewType(type, size));
+        builder.AddColumn(column, new VectorDataViewType(type ?? NumberDataViewType.Single, size));
         return builder.ToSchema();
     }
 
-    /// <summary>Whether two transforms add the same visible columns in the same order to data that has just the input.</summary>
-    private static bool SameColumns(ITransformer saved, FittedTransformer made)
+    private static DataViewSchema InputSchema(FittedTransformer made) => made switch
     {
-        var schema = made switch
-        {
-            SequenceVaeTransformer sequences => Schema(made.InputColumnName, sequences.Model.Layout.Length, NumberDataViewType.Int64),
-            SiteIndependentTransformer site => Schema(made.InputColumnName, site.Model.Layout.Length, NumberDataViewType.Int64),
-            VaeTransformer vae => Schema(made.InputColumnName, vae.Model.FeatureCount, NumberDataViewType.Single),
-            _ => throw Check.OutOfRange(nameof(made), made.GetType().Name, "a transform with a model"),
-        };
+        SequenceVaeTransformer sequences => Schema(made.InputColumnName, sequences.Model.Layout.Length, NumberDataViewType.Int64),
+        SiteIndependentTransformer site => Schema(made.InputColumnName, site.Model.Layout.Length, NumberDataViewType.Int64),
+        VaeTransformer vae => Schema(made.InputColumnName, vae.Model.FeatureCount),
+        _ => throw Check.OutOfRange(nameof(made), made.GetType().Name, "a transform with a model"),
+    };
+
+    /// <summary>Whether two transforms add the same visible columns in the same order to data that has just the input.</summary>
+    private static bool SameColumns(ITransformer saved, FittedTransformer made, DataViewSchema schema)
+    {
         try
         {
             return Visible(saved).SequenceEqual(Visible(made));

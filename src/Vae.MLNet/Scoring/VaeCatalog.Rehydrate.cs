@@ -12,7 +12,9 @@ public sealed partial class VaeCatalog
     /// <param name="loaded">What <c>mlContext.Model.Load</c> gave.</param>
     /// <returns>
     /// The rehydrated model, or the same one where it has nothing of this library. Autoencoders are <see cref="VaeTransformer"/> or
-    /// <see cref="SequenceVaeTransformer"/> again, with the models and the options they were trained with, and site-independent models <see cref="SiteIndependentTransformer"/>. Transforms that were not replaced are shared with <paramref name="loaded"/>: dispose the result when neither is used any more.
+    /// <see cref="SequenceVaeTransformer"/> again, with the models and the options they were trained with, anomaly detectors <see cref="VaeAnomalyTransformer"/> with
+    /// their threshold, imputers <see cref="VaeImputingTransformer"/>, and site-independent models <see cref="SiteIndependentTransformer"/>. Transforms that were not
+    /// replaced are shared with <paramref name="loaded"/>: dispose the result when neither is used any more.
     /// </returns>
     /// <exception cref="InvalidDataException">A transform of this library in it is damaged or of another format version.</exception>
     public ITransformer Rehydrate(ITransformer loaded) => new Rehydration(Context).Apply(Check.NotNull(loaded));

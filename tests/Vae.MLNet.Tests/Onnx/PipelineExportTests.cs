@@ -54,6 +54,59 @@ public sealed class PipelineExportTests
     }
 
     [TestMethod]
+    public void ExportPipeline_AnomalyDetector_InMemoryAndLoaded()
+    {
+        var data = Data();
+        var chain = _context.Transforms.NormalizeMeanVariance("Scaled", "Wide")
+            .Append(_context.Transforms.Concatenate("Features", "Scaled", "Number"))
+            .Append(_context.Vae.AnomalyDetector("Features", new() { Members = 2, Steps = 30, Contamination = 0.3f, ContributionsColumnName = "Why" })).Fit(data);
+        var transformed = chain.Transform(data);
+        float[][] scores = [.. transformed.GetColumn<float>("Score").Select(value => new[] { value })], why = [.. transformed.GetColumn<float[]>("Why")];
+        bool[] labels = [.. transformed.GetColumn<bool>("PredictedLabel")];
+        Assert.IsTrue(labels.Contains(true) && labels.Contains(false));
+        var loaded = SaveAndLoad(chain, data.Schema);
+        foreach (ITransformer model in new ITransformer[] { chain, loaded, _context.Vae.Rehydrate(loaded) })
+        {
+            var (file, report) = PipelineExport.Create(_context, model, data.Schema, new());
+            Assert.IsLessThan(1e-4, report.LargestError!.Value);
+            OnnxChecker.AssertValid(file);
+            Assert.AreEqual("Why, Score", string.Join(", ", ModelProto.Parser.ParseFrom(file).Graph.Output.Select(output => output.Name)));
+            var results = Run(file, data, "Wide", "Number");
+            AssertSame(scores, results["Score"], 1);
+            AssertSame(why, results["Why"], why[0].Length);
+            Assert.AreEqual(chain.LastTransformer.Threshold, float.Parse(OnnxWire.Metadata(file, "file")["vae.threshold"], System.Globalization.CultureInfo.InvariantCulture));
+
+            // The label, too, where it is wanted.
+            (file, _) = PipelineExport.Create(_context, model, data.Schema, new() { Columns = ["PredictedLabel"] });
+            OnnxChecker.AssertValid(file);
+            var label = ModelProto.Parser.ParseFrom(file).Graph.Output.Single(output => output.Name == "PredictedLabel");
+            Assert.AreEqual((int)OnnxType.Bool, label.Type.TensorType.ElemType);
+            bool[] found = Labels(file, data);
+            for (int i = 0; i < labels.Length; i++)
+            {
+                // Beside the threshold, rounding decides.
+                if (Math.Abs(scores[i][0] - chain.LastTransformer.Threshold) > 1e-3 * scores[i][0])
+                    Assert.AreEqual(labels[i], found[i]);
+            }
+        }
+    }
+
+    [TestMethod]
+    public void ExportPipeline_ImputerBeforeADetector_Loaded()
+    {
+        var data = Data();
+        var chain = _context.Vae.ImputeMissing("Whole", "Wide", new() { Training = Small with { HiddenLayers = [8] }, Iterations = 2 })
+            .Append(_context.Vae.AnomalyDetector("Whole", new() { Members = 1, Steps = 10 })).Fit(data);
+        foreach (var model in new ITransformer[] { chain, SaveAndLoad(chain, data.Schema) })
+        {
+            var (file, _) = PipelineExport.Create(_context, model, data.Schema, new() { Columns = ["Whole"] });
+            var results = Run(file, data, "Wide");
+            var transformed = chain.Transform(data);
+            AssertSame([.. transformed.GetColumn<float>("Score").Select(value => new[] { value })], results["Score"], 1);
+        }
+    }
+
+    [TestMethod]
     public void ExportPipeline_LatentAlone_HasNoDecoder()
     {
         var data = Data();
@@ -129,6 +182,17 @@ public sealed class PipelineExportTests
         });
         using var results = session.Run([.. values]);
         return results.ToDictionary(result => result.Name, result => result.AsTensor<float>().ToArray());
+    }
+
+    private static bool[] Labels(byte[] file, IDataView data)
+    {
+        using var session = new InferenceSession(file);
+        float[][] wide = [.. data.GetColumn<float[]>("Wide")];
+        float[] number = [.. data.GetColumn<float>("Number")];
+        using var results = session.Run([
+            NamedOnnxValue.CreateFromTensor("Wide", new DenseTensor<float>(wide.SelectMany(row => row).ToArray(), [wide.Length, 6])),
+            NamedOnnxValue.CreateFromTensor("Number", new DenseTensor<float>(number, [number.Length, 1]))], ["PredictedLabel"]);
+        return [.. results[0].AsTensor<bool>()];
     }
 
     public static void AssertSame(float[][] expected, float[] found, int size) =>

@@ -62,6 +62,80 @@ public sealed class RehydrateTests
         Workout.AssertSame(Workout.ReadAll(loaded.Transform(data)), Workout.ReadAll(rehydrated.Transform(data)), 1e-5, "the rehydrated model");
     }
 
+    [TestMethod]
+    [DataRow(null)]
+    [DataRow("Why")]
+    public void Rehydrate_AnomalyDetector(string? contributions)
+    {
+        var context = new MLContext(seed: 1);
+        var data = Workout.Load(context, TestRows.Curved(700, 6));
+        var options = new VaeAnomalyTrainer.Options { Members = 2, Steps = 20, ContributionsColumnName = contributions };
+        using var model = context.Vae.AnomalyDetector("Scaled", options).Fit(context.Transforms.NormalizeMinMax("Scaled", Workout.Input).Fit(data).Transform(data));
+        foreach (float threshold in new[] { model.Threshold, 12.25f, 0f, -1.5f })
+        {
+            using var changed = model.ChangeThreshold(threshold);
+            var chain = context.Transforms.NormalizeMinMax("Scaled", Workout.Input).Fit(data).Append(changed);
+            var loaded = SaveAndLoad(context, new TransformerChain<ITransformer>(chain), data.Schema);
+            var rehydrated = context.Vae.Rehydrate(loaded);
+            var inner = (TransformerChain<ITransformer>)((TransformerChain<ITransformer>)rehydrated).Last();
+            using var detector = (VaeAnomalyTransformer)inner.Last();
+            Assert.AreEqual(threshold, detector.Threshold);
+            Assert.AreEqual(contributions, detector.ContributionsColumnName);
+            Assert.AreEqual(6, detector.FeatureCount);
+            Assert.AreEqual(Describe(loaded.Transform(data).Schema), Describe(rehydrated.Transform(data).Schema));
+            // The same graph in the same blocks: the same bits as before saving.
+            Workout.AssertSame(Workout.ReadAll(chain.Transform(data)), Workout.ReadAll(rehydrated.Transform(data)), 0, "the rehydrated detector");
+            var again = context.Vae.Rehydrate(SaveAndLoad(context, rehydrated, data.Schema));
+            Workout.AssertSame(Workout.ReadAll(chain.Transform(data)), Workout.ReadAll(again.Transform(data)), 0, "the detector saved once more");
+        }
+    }
+
+    [TestMethod]
+    public void Rehydrate_ThresholdChangedInMlNet()
+    {
+        // Somebody without this library changes the threshold of the saved model: what it says is not what it does any more.
+        var context = new MLContext(seed: 1);
+        var data = Workout.Load(context, TestRows.Curved(300, 6));
+        using var model = context.Vae.AnomalyDetector(Workout.Input, new() { Members = 1, Steps = 20 }).Fit(data);
+        var items = ((TransformerChain<ITransformer>)SaveAndLoad(context, model, data.Schema)).ToArray();
+        var binary = context.BinaryClassification.ChangeModelThreshold((BinaryPredictionTransformer<Microsoft.ML.Trainers.LinearBinaryModelParameters>)items[1], 9.125f);
+        var changed = new TransformerChain<ITransformer>(items[0], binary, items[2]);
+        using var detector = (VaeAnomalyTransformer)context.Vae.Rehydrate(changed);
+        Assert.AreEqual(9.125f, detector.Threshold);
+        Assert.AreSequenceEqual(changed.Transform(data).GetColumn<bool>("PredictedLabel").ToArray(), detector.Transform(data).GetColumn<bool>("PredictedLabel").ToArray());
+
+        // A chain that does something else behind the graph stays a chain, with the graph in blocks.
+        var other = new TransformerChain<ITransformer>(items[0], binary, context.Transforms.CopyColumns("Twin", "Score").Fit(changed.Transform(data)), items[2]);
+        var kept = (TransformerChain<ITransformer>)context.Vae.Rehydrate(other);
+        Assert.IsInstanceOfType<FittedTransformer>(kept.First());
+        Assert.AreEqual(Describe(other.Transform(data).Schema), Describe(kept.Transform(data).Schema));
+        foreach (var disposable in kept.OfType<FittedTransformer>())
+            disposable.Dispose();
+    }
+
+    [TestMethod]
+    public void Rehydrate_Imputer()
+    {
+        var context = new MLContext(seed: 1);
+        float[][] rows = TestRows.Curved(700, 6);
+        for (int i = 0; i < rows.Length; i++)
+            rows[i][i % 6] = i % 3 == 0 ? float.NaN : rows[i][i % 6];
+        var data = Workout.Load(context, rows);
+        using var model = context.Vae.ImputeMissing("Whole", Workout.Input, new() { Training = Small, Refinements = 1 }).Fit(data);
+        var detector = context.Vae.AnomalyDetector("Whole", new() { Members = 1, Steps = 10 }).Fit(model.Transform(data));
+        var chain = new TransformerChain<ITransformer>(model, detector);
+        var loaded = SaveAndLoad(context, chain, data.Schema);
+        var rehydrated = (TransformerChain<ITransformer>)context.Vae.Rehydrate(loaded);
+        using var imputer = (VaeImputingTransformer)rehydrated.First();
+        Assert.AreEqual("Whole", imputer.OutputColumnName);
+        Assert.AreEqual(model.Model.Options.ToJson(), imputer.Model.Options.ToJson());
+        Assert.AreSequenceEqual(model.Model.Parameters, imputer.Model.Parameters);
+        Assert.AreEqual(Describe(loaded.Transform(data).Schema), Describe(rehydrated.Transform(data).Schema));
+        var keep = context.Transforms.DropColumns("PredictedLabel");
+        var (before, after) = (chain.Transform(data), rehydrated.Transform(data));
+        Workout.AssertSame(Workout.ReadAll(keep.Fit(before).Transform(before)), Workout.ReadAll(keep.Fit(after).Transform(after)), 0, "the rehydrated imputer and detector");
+    }
+
     private static ITransformer SaveAndLoad(MLContext context, ITransformer model, DataViewSchema schema)
     {
         using var stream = new MemoryStream();
