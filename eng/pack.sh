@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs Vae.MLNet and Vae.MLNet.Inference into .feed/, the folder feed of NuGet.config, and checks what the packages depend on.
+# Packs Vae.MLNet, Vae.MLNet.Inference and the tool vae-mlnet into .feed/, the folder feed of NuGet.config, and checks what the packages depend on.
 # The version comes from git (tag v1.2.3, or the commits since); .feed/Version.props tells it to the projects that consume the packages.
 # Does nothing when nothing changed since the last time; --force packs all the same.
 set -euo pipefail
@@ -21,6 +21,8 @@ rm -f .feed/*.nupkg .feed/*.snupkg .feed/Version.props
 for project in Vae.MLNet.Inference Vae.MLNet; do
   dotnet pack "src/$project" -c Release -p:Packing=true -o .feed -nologo -v quiet -clp:NoSummary
 done
+# A tool brings everything along: there are no dependencies to keep out.
+dotnet pack src/Vae.MLNet.Tool -c Release -p:ContinuousIntegrationBuild=true -o .feed -nologo -v quiet -clp:NoSummary
 
 # name ids...: the package's dependencies are these and no others.
 depends() {
@@ -42,10 +44,11 @@ for name in Vae.MLNet Vae.MLNet.Inference; do
     [ -s ".feed/$name.$version.$kind" ] || { echo "$name.$version.$kind was not made." >&2; exit 1; }
   done
 done
+[ -s ".feed/Vae.MLNet.Tool.$version.nupkg" ] || { echo "Vae.MLNet.Tool.$version.nupkg was not made." >&2; exit 1; }
 
 # NuGet never looks again at a version that it has unpacked once: an older build of the same version has to go.
 cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
-rm -rf "${cache:?}/vae.mlnet/$version" "${cache:?}/vae.mlnet.inference/$version"
+rm -rf "${cache:?}/vae.mlnet/$version" "${cache:?}/vae.mlnet.inference/$version" "${cache:?}"/vae.mlnet.tool*/"$version"
 
 cat > .feed/Version.props <<EOF
 <Project>
@@ -56,4 +59,4 @@ cat > .feed/Version.props <<EOF
 </Project>
 EOF
 touch -r "$started" .feed/Version.props   # a source edited while packing counts as newer
-echo "Packed Vae.MLNet and Vae.MLNet.Inference $version into .feed"
+echo "Packed Vae.MLNet, Vae.MLNet.Inference and Vae.MLNet.Tool $version into .feed"

@@ -68,11 +68,11 @@ internal static class VaeEvaluator
         // [N, K], with the logarithm of the scaling's Jacobian.
         var logP = LogDensity(model, target, output).view(count, samples) + LogJacobian(model, data).unsqueeze(1);
         // log p(z) - log q(z|x): the terms with 2π cancel.
-        var ratio = (noise.square() - z.square()).to(ScalarType.Float64).mul(0.5).sum([2]) + logSigma.to(ScalarType.Float64).sum([1]).unsqueeze(1);
-        var importance = (logP + ratio).logsumexp(1) - Math.Log(samples);
+        var ratio = (noise.Squared() - z.Squared()).to(ScalarType.Float64).Times(0.5).sum([2]) + logSigma.to(ScalarType.Float64).sum([1]).unsqueeze(1);
+        var importance = (logP + ratio).logsumexp(1).Plus(-Math.Log(samples));
         var kl = VaeNetwork.Kl(mean, sigma, logSigma).to(ScalarType.Float64);
         var reconstruction = logP.mean([1]);
-        var squares = (data - ExportCheck.Mean(model, network.Decode(mean))).to(ScalarType.Float64).square().mean([1]);
+        var squares = (data - ExportCheck.Mean(model, network.Decode(mean))).to(ScalarType.Float64).Squared().mean([1]);
         sums.Add(weights, Numbers(reconstruction), Numbers(importance), Numbers(kl), Numbers(mean.to(ScalarType.Float64)), Numbers(squares));
     }
 
@@ -82,7 +82,7 @@ internal static class VaeEvaluator
         switch (model.Options.Likelihood)
         {
             case Likelihood.MeanSquaredError:
-                return Normal(tensor(model.Residual).clamp_min(SmallestResidual).log().to(ScalarType.Float64));
+                return Normal(tensor(model.Residual).AtLeast(SmallestResidual).log().to(ScalarType.Float64));
             case Likelihood.Gaussian:
                 return Normal(tensor(model.Parameter("noise.logSigma").ToArray()).to(ScalarType.Float64));
             case Likelihood.Bernoulli:
@@ -97,7 +97,7 @@ internal static class VaeEvaluator
         Tensor Normal(Tensor logSigma)
         {
             var ratio = (target - output).to(ScalarType.Float64) / logSigma.exp();
-            return -(ratio.square().mul(0.5) + logSigma).sum([1]) - model.FeatureCount * 0.5 * LogTwoPi;
+            return (ratio.Squared().Times(0.5) + logSigma).sum([1]).Plus(model.FeatureCount * 0.5 * LogTwoPi).neg();
         }
     }
 
@@ -112,7 +112,7 @@ internal static class VaeEvaluator
             return constant.expand(data.shape[0]);
         // d asinh(u) / du = 1 / √(1 + u²)
         var linear = (data.to(ScalarType.Float64) - tensor(model.Scale.Offset)) * factor;
-        return constant - linear.square().add(1).log().mul(0.5).sum([1]);
+        return constant - linear.Squared().Plus(1).log().Times(0.5).sum([1]);
     }
 
     private static double[] Numbers(Tensor tensor) => tensor.contiguous().data<double>().ToArray();

@@ -77,19 +77,19 @@ internal sealed class AdamOptimizer : IDisposable
         }
         var gradient = parts[0];
         if (_clip > 0)
-            gradient.mul_((_clip / (gradient.norm() + 1e-6)).clamp_max(1));
+            gradient.mul_(gradient.norm().Plus(1e-6).reciprocal().Times(_clip).AtMost(1));
         double correction1 = 1 - Math.Pow(Beta1, Steps), correction2 = 1 - Math.Pow(Beta2, Steps);
         if (_work is null)
         {
             Fused(gradient, parts.Length > 1 ? parts[1] : null, (float)(learningRate / correction1), (float)(1 / Math.Sqrt(correction2)), (float)(1 - learningRate * _weightDecay));
             return;
         }
-        _first.lerp_(gradient, 1 - Beta1);
-        _second.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
+        _first.TowardsInPlace(gradient, 1 - Beta1);
+        _second.TimesInPlace(Beta2).PlusProductInPlace(gradient, gradient, 1 - Beta2);
         if (_weightDecay > 0)
-            _parameters.narrow(0, 0, _decayed).mul_(1 - learningRate * _weightDecay);
-        _work.copy_(_second).sqrt_().div_(Math.Sqrt(correction2)).add_(Epsilon);
-        _parameters.addcdiv_(_first, _work, -learningRate / correction1);
+            _parameters.narrow(0, 0, _decayed).TimesInPlace(1 - learningRate * _weightDecay);
+        _work.copy_(_second).sqrt_().DividedByInPlace(Math.Sqrt(correction2)).PlusInPlace(Epsilon);
+        _parameters.PlusQuotientInPlace(_first, _work, -learningRate / correction1);
     }
 
     private void Fused(Tensor gradient, Tensor? other, float rate, float rootCorrection, float decay)

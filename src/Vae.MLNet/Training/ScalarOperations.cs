@@ -48,6 +48,23 @@ internal static class ScalarOperations
 
     public static Tensor Squared(this Tensor x) => x.mul(x);
 
+    /// <summary>x + value · y · z.</summary>
+    public static Tensor PlusProductInPlace(this Tensor x, Tensor y, Tensor z, double value)
+    {
+        using Scalar scalar = value;
+        return x.addcmul_(y, z, scalar);
+    }
+
+    /// <summary>x + value · y / z.</summary>
+    public static Tensor PlusQuotientInPlace(this Tensor x, Tensor y, Tensor z, double value)
+    {
+        using Scalar scalar = value;
+        return x.addcdiv_(y, z, scalar);
+    }
+
+    /// <summary>x + weight · (end - x).</summary>
+    public static Tensor TowardsInPlace(this Tensor x, Tensor end, double weight) => x.add_((end - x).TimesInPlace(weight));
+
     /// <summary>log(1 + exp(x)), in the form that neither overflows nor cancels.</summary>
     public static Tensor Softplus(this Tensor x) => x.relu() + x.abs().neg().exp().log1p();
 
@@ -69,6 +86,12 @@ internal static class ScalarOperations
     {
         using Scalar least = low, most = high;
         return x.clamp(least, most);
+    }
+
+    public static Tensor AtLeast(this Tensor x, double value)
+    {
+        using Scalar scalar = value;
+        return x.clamp_min(scalar);
     }
 
     public static Tensor AtMost(this Tensor x, double value)

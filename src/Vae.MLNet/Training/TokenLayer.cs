@@ -98,7 +98,7 @@ internal sealed class TokenLayer(Tensor weight, Tensor bias, Tensor? weightGradi
     }
 
     private Tensor Indexes(Tensor x) =>
-        x.to(ScalarType.Int64).add_(arange(0, (long)_positions * _tokens, _tokens, ScalarType.Int64, x.device)).view(-1);
+        x.to(ScalarType.Int64).add_(tensor([.. Enumerable.Range(0, _positions).Select(i => (long)i * _tokens)], device: x.device)).view(-1);
 
     private static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 

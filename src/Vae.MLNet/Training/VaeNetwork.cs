@@ -325,7 +325,7 @@ internal sealed class VaeNetwork : IDisposable
             int kept = Math.Max(1, count - (int)(count * options.TrimmedFraction));
             var row = reconstruction + (options.SumKl ? kl.sum([1]) : kl.mean([1])).Times(beta);
             var (_, indexes) = row.topk(kept, largest: false, sorted: false);
-            var trimmed = zeros(count, device: row.device).index_fill_(0, indexes, 1);
+            var trimmed = zeros(count, device: row.device).index_copy_(0, indexes, ones(kept, device: row.device));
             if (share is not null)
                 trimmed.mul_(share);
             float sum = trimmed.sum().item<float>();

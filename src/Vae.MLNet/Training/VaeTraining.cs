@@ -264,14 +264,14 @@ internal sealed class VaeTraining
     private Tensor Corrupted(Tensor rows, Generator generator)
     {
         if (_options.InputNoise > 0)
-            rows = rows + randn(rows.shape, device: _device, generator: generator) * _options.InputNoise;
+            rows = rows + randn(rows.shape, device: _device, generator: generator).TimesInPlace(_options.InputNoise);
         if (_options.InputMasking > 0 && _architecture.Tokens is { } tokens)
         {
             using Scalar unknown = tokens.Alphabet.UnknownToken;
             return rows.masked_fill(rand(rows.shape, device: _device, generator: generator).IsBelow(_options.InputMasking), unknown);
         }
         if (_options.InputMasking > 0)
-            rows = rows * rand(rows.shape, device: _device, generator: generator).ge(_options.InputMasking).to(ScalarType.Float32);
+            rows = rows * rand(rows.shape, device: _device, generator: generator).IsAtLeast(_options.InputMasking).to(ScalarType.Float32);
         return rows;
     }
 

@@ -1,0 +1,218 @@
+using System.CommandLine;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Vae.MLNet.Data;
+
+namespace Vae.MLNet.Tool.Commands;
+
+/// <summary>Which loss is minimised.</summary>
+internal enum TrainingObjective
+{
+    /// <summary>Mean squared error + Beta · KL, both averaged.</summary>
+    Course,
+
+    /// <summary>The negative ELBO in nats: a Gaussian likelihood with learned noise, sums over dimensions.</summary>
+    Elbo,
+}
+
+/// <summary>Trains a model and writes everything that can be done with it into a folder.</summary>
+internal sealed class TrainCommand : ToolCommand
+{
+    private readonly DataArgument _data;
+    private readonly Option<string> _output;
+    private readonly Option<int> _latent, _epochs, _batch, _seed, _patience, _threads;
+    private readonly Option<float> _beta, _rate, _validation;
+    private readonly Option<float[]?> _hidden;
+    private readonly Option<string> _align;
+    private readonly Option<bool> _mirror, _direction, _lastRows;
+    private readonly Choice<TrainingObjective> _objective;
+    private readonly Choice<PosteriorParameterization> _posterior;
+    private readonly Choice<InputScaling> _scaling;
+    private readonly Choice<TrainingDevice> _device;
+    private readonly Option<string?> _checkpoints;
+
+    public TrainCommand()
+        : base("train", "Train a variational autoencoder on the rows of a file, and write model.zip (the ML.NET pipeline), encoder.onnx, decoder.onnx, pipeline.onnx and training.json into a folder.",
+            "train paths.npz --latent 2 --align 2d -o model/",
+            "train sensors.csv --columns t1,t2,p --scaling standardize --objective elbo --beta 1 --validation 0.2 --patience 10 -o model/")
+    {
+        _data = new DataArgument(this);
+        _output = Register(new Option<string>("--output", "-o") { Description = "Folder for the model; one that holds an earlier model is replaced when the new one is complete.", HelpName = "folder", Required = true });
+        _latent = Integer("--latent", "Dimensions of the latent space.", 2, minimum: 1);
+        _hidden = Numbers("--hidden", "Widths of the encoder's hidden layers; the decoder's are the same in reverse. Default 256,256,256.");
+        _align = Register(new Option<string>("--align") { Description = "Centre conformations and turn them onto their principal axes: none, 2d or 3d.", HelpName = "none|2d|3d", DefaultValueFactory = _ => "none" });
+        _align.AcceptOnlyFromAmong("none", "2d", "3d");
+        _mirror = Flag("--mirror", "With --align: mirror images count as the same shape.");
+        _direction = Flag("--chain-direction", "With --align: chains that read the same from both ends start at the end farther from the centre.");
+        _objective = OneOf("--objective", "Loss: mean squared error + Beta KL as averages, or the negative ELBO in nats with learned noise.", TrainingObjective.Course);
+        _beta = Real("--beta", "Weight of the KL divergence. For the ELBO it is 1.", 0.01f);
+        _posterior = OneOf("--posterior", "How the encoder gives sigma.", PosteriorParameterization.Softplus);
+        _scaling = OneOf("--scaling", "Scaling of each feature inside the model.", InputScaling.None);
+        _epochs = Integer("--epochs", "Passes over the data.", 150, minimum: 1);
+        _batch = Integer("--batch-size", "Rows in a step.", 128, minimum: 1);
+        _rate = Real("--learning-rate", "Step size of Adam.", 1e-3f);
+        _validation = Real("--validation", "Share of the rows held out, at least 0 and below 1.", 0);
+        _lastRows = Flag("--last-rows", "Hold out the last rows rather than random ones: for trajectories, whose neighbouring frames are alike.");
+        _patience = Integer("--patience", "Epochs without a better validation loss before training stops and the best weights are restored; 0 trains to the end.", 0);
+        _seed = Integer("--seed", "Seed: the same one gives the same bytes.", 0);
+        _threads = Integer("--threads", "Threads; 0 takes one for each core.", 0);
+        _device = OneOf("--device", "Where to train.", TrainingDevice.Cpu);
+        _checkpoints = Text("--checkpoints", "Folder for checkpoints every ten epochs; a training that was killed goes on from there.", "folder");
+    }
+
+    public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
+    {
+        var context = new MLContext(arguments.GetValue(_seed));
+        string folder = Path.GetFullPath(arguments.GetRequiredValue(_output));
+        using var target = new NewFolder(folder);
+        var data = _data.Load(context, arguments);
+        string align = arguments.GetRequiredValue(_align);
+        if (align == "none" && (arguments.GetValue(_mirror) || arguments.GetValue(_direction)))
+            throw new UsageException("--mirror and --chain-direction belong to --align 2d or 3d; --align is none.");
+
+        int epochs = arguments.GetValue(_epochs);
+        var options = Settings(arguments, cancellationToken);
+        TransformerChain<VaeTransformer> model = terminal.Track("Training", epochs, report => Pipeline(context, arguments, align, data, options with
+        {
+            Progress = new Reporter(progress => report(progress.Latest.Epoch, Invariant(
+                $"loss {progress.Latest.Loss:G5}{(progress.Latest.ValidationLoss is { } loss ? Invariant($", validation {loss:G5}") : "")}"))),
+        }).Fit(data.View));
+
+        context.Model.Save(model, data.View.Schema, target.File(ModelSource.PipelineName));
+        model.LastTransformer.ExportEncoder(target.File(ModelSource.EncoderName));
+        model.LastTransformer.ExportDecoder(target.File(ModelSource.DecoderName), withGradient: true);
+        context.Vae.ExportPipeline(model, data.View.Schema, target.File(ModelSource.GraphName), new PipelineExportOptions { StandardDeviation = true, Reconstruction = true, Score = true });
+        var record = Record(arguments, data, align, model.LastTransformer, options);
+        AtomicFile.WriteAllText(target.File(ModelSource.RecordName), Terminal.Serialize(record) + "\n");
+        target.Complete();
+
+        var last = record.Epochs[record.BestEpoch - 1];
+        terminal.Result(
+            new
+            {
+                folder,
+                record.Data,
+                record.Rows,
+                record.Shape,
+                record.Alignment,
+                record.LatentDimension,
+                record.Parameters,
+                record.TrainingRows,
+                record.ValidationRows,
+                epochs = record.Epochs.Count,
+                record.BestEpoch,
+                record.StoppedEarly,
+                record.ActiveUnits,
+                last.Loss,
+                last.Reconstruction,
+                last.Kl,
+                last.ValidationLoss,
+                last.ValidationReconstruction,
+                last.ValidationKl,
+            },
+            Terminal.Facts($"Model in {arguments.GetRequiredValue(_output)}",
+                ("rows", Invariant($"{record.TrainingRows} trained on, {record.ValidationRows} held out")),
+                ("numbers in a row", Invariant($"{data.Features} ({string.Join(" x ", data.Shape)})")),
+                ("latent dimensions", Invariant($"{record.LatentDimension}, {record.ActiveUnits} active")),
+                ("parameters", Invariant($"{record.Parameters}")),
+                ("epochs", Invariant($"{record.Epochs.Count}{(record.StoppedEarly ? Invariant($", best {record.BestEpoch}") : "")}")),
+                ("loss", Invariant($"{last.Loss:G5} = reconstruction {last.Reconstruction:G5}, KL {last.Kl:G5}")),
+                ("validation loss", last.ValidationLoss is { } loss ? Invariant($"{loss:G5} = reconstruction {last.ValidationReconstruction:G5}, KL {last.ValidationKl:G5}") : "no rows held out")));
+    }
+
+    private VaeTrainer.Options Settings(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        bool elbo = _objective.Read(arguments) == TrainingObjective.Elbo;
+        int patience = arguments.GetValue(_patience);
+        float validation = arguments.GetValue(_validation);
+        if (patience > 0 && validation == 0)
+            throw new UsageException("--patience needs rows held out: give --validation too.");
+        if (!(validation < 1))
+            throw new UsageException(Invariant($"--validation has to be at least 0 and below 1; it is {validation}."));
+        float[] hidden = arguments.GetNumbers(_hidden) ?? [256, 256, 256];
+        if (hidden.Any(width => width != (int)width || width < 1))
+            throw new UsageException($"--hidden has to be whole numbers of at least 1; it is {string.Join(",", hidden)}.");
+        return new VaeTrainer.Options
+        {
+            LatentDimension = arguments.GetValue(_latent),
+            HiddenLayers = [.. hidden.Select(width => (int)width)],
+            Posterior = _posterior.Read(arguments),
+            Likelihood = elbo ? Likelihood.Gaussian : Likelihood.MeanSquaredError,
+            // The ELBO's own weight is 1; a number given is taken at its word.
+            Beta = elbo && arguments.GetResult(_beta) is not { Implicit: false } ? 1 : arguments.GetValue(_beta),
+            Scaling = _scaling.Read(arguments),
+            Epochs = arguments.GetValue(_epochs),
+            BatchSize = arguments.GetValue(_batch),
+            LearningRate = arguments.GetValue(_rate),
+            ValidationFraction = validation,
+            ValidationSelection = arguments.GetValue(_lastRows) ? ValidationSelection.LastRows : ValidationSelection.Random,
+            EarlyStopping = patience > 0 ? new EarlyStopping { Patience = patience } : null,
+            Seed = arguments.GetValue(_seed),
+            Threads = arguments.GetValue(_threads),
+            Device = _device.Read(arguments),
+            CheckpointFolder = arguments.GetValue(_checkpoints),
+            StandardDeviationColumnName = "Sigma",
+            ReconstructionColumnName = "Reconstruction",
+            ScoreColumnName = "Score",
+            CancellationToken = cancellationToken,
+        };
+    }
+
+    private IEstimator<TransformerChain<VaeTransformer>> Pipeline(MLContext context, ParseResult arguments, string align, DataFile data, VaeTrainer.Options options)
+    {
+        const string Latent = "Latent";
+        if (align == "none")
+            return new EstimatorChain<ITransformer>().Append(context.Vae.VariationalAutoencoder(Latent, DataFile.Column, options));
+        int dimensions = align == "2d" ? 2 : 3;
+        if (data.Shape is not [.., var last] || data.Shape.Count > 1 && last != dimensions || data.Features % dimensions != 0)
+            throw new InvalidDataException(Invariant($"--align {align} takes rows of beads in {dimensions} dimensions, [n, beads, {dimensions}]; '{_data.Path(arguments)}' has rows of {string.Join(" x ", data.Shape)}."));
+        return context.Vae.CenterConformations("Centered", DataFile.Column, dimensions)
+            .Append(context.Vae.AlignPrincipalAxes("Features", "Centered", dimensions,
+                new PrincipalAxisOptions { Mirror = arguments.GetValue(_mirror), ChainDirection = arguments.GetValue(_direction) }))
+            .Append(context.Vae.VariationalAutoencoder(Latent, "Features", options));
+    }
+
+    private TrainingRecord Record(ParseResult arguments, DataFile data, string align, VaeTransformer model, VaeTrainer.Options options)
+    {
+        var history = model.History!;
+        return new()
+        {
+            Data = Path.GetFileName(_data.Path(arguments)),
+            Rows = history.TrainingRows + history.ValidationRows,
+            Shape = data.Shape,
+            Names = data.Names,
+            Alignment = align,
+            LatentDimension = options.LatentDimension,
+            Parameters = model.Model.ParameterCount,
+            Options = new
+            {
+                options.HiddenLayers,
+                options.Likelihood,
+                options.Posterior,
+                options.Beta,
+                options.Scaling,
+                options.Epochs,
+                options.BatchSize,
+                options.LearningRate,
+                options.ValidationFraction,
+                options.ValidationSelection,
+                patience = options.EarlyStopping?.Patience,
+                options.Seed,
+                mirror = arguments.GetValue(_mirror),
+                chainDirection = arguments.GetValue(_direction),
+            },
+            TrainingRows = history.TrainingRows,
+            ValidationRows = history.ValidationRows,
+            BestEpoch = history.BestEpoch,
+            StoppedEarly = history.StoppedEarly,
+            ActiveUnits = history.ActiveUnits,
+            Epochs = [.. history.Epochs.Select(epoch => new EpochRecord(epoch.Epoch, epoch.Loss, epoch.Reconstruction, epoch.Kl, epoch.ValidationLoss, epoch.ValidationReconstruction, epoch.ValidationKl))],
+        };
+    }
+
+    /// <summary>Reports on the thread that has something to report.</summary>
+    private sealed class Reporter(Action<VaeTrainingProgress> action) : IProgress<VaeTrainingProgress>
+    {
+        public void Report(VaeTrainingProgress value) => action(value);
+    }
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Vae.MLNet.Data;
+
+namespace Vae.MLNet.Tool;
+
+/// <summary>Writes what a command computed, whole or not at all: .npy (one array), .npz (arrays by name), .csv or .tsv (the numbers side by side).</summary>
+internal static class ResultFile
+{
+    /// <summary>Fails before the work is done rather than after it.</summary>
+    public static void CheckName(string path, int arrays)
+    {
+        string ending = Ending(path);
+        if (ending is not (".npy" or ".npz" or ".csv" or ".tsv"))
+            throw new UsageException($"--output has to end in .npy, .npz, .csv or .tsv; it is '{path}'.");
+        if (ending == ".npy" && arrays > 1)
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"A .npy file holds one array and there are {arrays}: --output has to end in .npz, .csv or .tsv; it is '{path}'."));
+        if (Directory.Exists(path))
+            throw new UsageException($"--output '{path}' is a folder; a file is expected.");
+    }
+
+    public static void Write(MLContext context, IDataView view, string path, IReadOnlyList<string> columns, CancellationToken cancellationToken)
+    {
+        switch (Ending(path))
+        {
+            case ".npy" or ".npz":
+                context.Vae.SaveNumPy(view, path, [.. columns]);
+                break;
+            case var ending:
+                Text(view, path, columns, ending == ".csv" ? ',' : '\t', cancellationToken);
+                break;
+        }
+    }
+
+    /// <summary>Writes decoded rows: arrays of the size that the model's own rows have, and the latents beside them where several arrays fit.</summary>
+    public static void Write(MLContext context, IReadOnlyList<float[]> latents, IReadOnlyList<float[]> outputs, RowFormat format, string path, CancellationToken cancellationToken)
+    {
+        const string Latent = nameof(Decoded.Latent), Output = nameof(Decoded.Output);
+        var definition = SchemaDefinition.Create(typeof(Decoded));
+        definition[Latent].ColumnType = new VectorDataViewType(NumberDataViewType.Single, latents[0].Length);
+        definition[Output].ColumnType = new VectorDataViewType(NumberDataViewType.Single, format.Shape.ToArray());
+        definition[Output].AddAnnotation("SlotNames", Slots(format.Names), new VectorDataViewType(TextDataViewType.Instance, format.Names.Count));
+        var rows = latents.Zip(outputs, (latent, output) => new Decoded { Latent = latent, Output = output });
+        var view = context.Data.LoadFromEnumerable(rows, definition);
+        Write(context, view, path, Ending(path) == ".npy" ? [Output] : [Latent, Output], cancellationToken);
+    }
+
+    private static VBuffer<ReadOnlyMemory<char>> Slots(IReadOnlyList<string> names) => new(names.Count, [.. names.Select(name => name.AsMemory())]);
+
+    private static string Ending(string path) => Path.GetExtension(path).ToLowerInvariant();
+
+    private static void Text(IDataView view, string path, IReadOnlyList<string> columns, char separator, CancellationToken cancellationToken) => AtomicFile.Write(path, stream =>
+    {
+        using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
+        var header = columns.SelectMany(column => Header(view.Schema[column]).Select(name => (Column: column, Name: name))).ToArray();
+        // Latent and Sigma have the same slot names: together they need their columns' too.
+        bool unique = header.Select(item => item.Name).Distinct().Count() == header.Length;
+        writer.WriteLine(string.Join(separator, header.Select(item => Quoted(unique ? item.Name : $"{item.Column}.{item.Name}", separator))));
+        using var cursor = view.GetRowCursor(columns.Select(column => view.Schema[column]));
+        var readers = columns.Select(column => Reader(cursor, view.Schema[column])).ToArray();
+        var line = new System.Text.StringBuilder();
+        while (cursor.MoveNext())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            line.Clear();
+            foreach (var read in readers)
+            {
+                foreach (float value in read())
+                    line.Append(CultureInfo.InvariantCulture, $"{value}").Append(separator);
+            }
+            line.Length--;
+            writer.WriteLine(line);
+        }
+    });
+
+    private static string Quoted(string name, char separator) => name.AsSpan().IndexOfAny(separator, '"') < 0 ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    /// <summary>Slot names where there are any, otherwise the column's name with a number.</summary>
+    private static IEnumerable<string> Header(DataViewSchema.Column column)
+    {
+        if (column.Type is not VectorDataViewType { Size: var size })
+            return [column.Name];
+        if (column.HasSlotNames())
+        {
+            VBuffer<ReadOnlyMemory<char>> names = default;
+            column.GetSlotNames(ref names);
+            return [.. names.DenseValues().Select(name => name.ToString())];
+        }
+        return Enumerable.Range(0, size).Select(i => $"{column.Name.ToLowerInvariant()}{i.ToString(CultureInfo.InvariantCulture)}");
+    }
+
+    private static Func<IEnumerable<float>> Reader(DataViewRow row, DataViewSchema.Column column)
+    {
+        if (column.Type is VectorDataViewType)
+        {
+            var vectors = row.GetGetter<VBuffer<float>>(column);
+            VBuffer<float> buffer = default;
+            return () =>
+            {
+                vectors(ref buffer);
+                return buffer.DenseValues();
+            };
+        }
+        var scalars = row.GetGetter<float>(column);
+        return () =>
+        {
+            float value = 0;
+            scalars(ref value);
+            return [value];
+        };
+    }
+
+    private sealed class Decoded
+    {
+        public float[] Latent { get; set; } = [];
+
+        public float[] Output { get; set; } = [];
+    }
+}
+
+/// <summary>How a model's rows look in files.</summary>
+/// <param name="Shape">Size of a row's array.</param>
+/// <param name="Names">A name for each number of it.</param>
+internal sealed record RowFormat(IReadOnlyList<int> Shape, IReadOnlyList<string> Names)
+{
+    public static RowFormat Of(int features, IReadOnlyList<int>? shape, IReadOnlyList<string>? names) => new(
+        shape is not null && shape.Aggregate(1L, (product, size) => product * size) == features ? shape : [features],
+        names?.Count == features ? names : [.. Enumerable.Range(0, features).Select(i => $"x{i.ToString(CultureInfo.InvariantCulture)}")]);
+}

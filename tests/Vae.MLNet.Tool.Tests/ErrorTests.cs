@@ -1,0 +1,142 @@
+namespace Vae.MLNet.Tool.Tests;
+
+[TestClass]
+public sealed class ErrorTests
+{
+    [TestMethod]
+    public void Usage_NothingRuns()
+    {
+        using var sandbox = new Sandbox();
+        string data = sandbox.Conformations("chains.npz", 20, 1);
+        Usage(sandbox, "Required", "train");
+        Usage(sandbox, "--latent has to be at least 1; it is '0'.", "train", data, "-o", sandbox.Path("m"), "--latent", "0");
+        Usage(sandbox, "--hidden has to be numbers with commas between; it is '3;4'.", "train", data, "-o", sandbox.Path("m"), "--hidden", "3;4");
+        Usage(sandbox, "--beta has to be a number of at least 0; it is 'x'.", "train", data, "-o", sandbox.Path("m"), "--beta", "x");
+        Usage(sandbox, "'4d'", "train", data, "-o", sandbox.Path("m"), "--align", "4d");
+        Usage(sandbox, "--patience needs rows held out", "train", data, "-o", sandbox.Path("m"), "--patience", "3");
+        Usage(sandbox, "--mirror and --chain-direction belong to --align", "train", data, "-o", sandbox.Path("m"), "--mirror");
+        Usage(sandbox, "'frobnicate'", "frobnicate");
+        Assert.HasCount(1, Directory.GetFileSystemEntries(Path.GetDirectoryName(data)!), "Nothing was left.");
+    }
+
+    private static void Usage(Sandbox sandbox, string message, params string[] arguments)
+    {
+        var run = sandbox.Run(arguments);
+        Assert.AreEqual(ExitCodes.Usage, run.Code, run.Error);
+        StringAssert.Contains(run.Error, message);
+        Assert.AreEqual("", run.Output);
+    }
+
+    [TestMethod]
+    public void Help_HasExamples()
+    {
+        using var sandbox = new Sandbox();
+        foreach (string command in new[] { "train", "encode", "sample", "interpolate", "optimize", "evaluate", "inspect" })
+        {
+            var run = sandbox.Run(command, "--help");
+            Assert.AreEqual(ExitCodes.Done, run.Code);
+            StringAssert.Contains(run.Output, $"vae-mlnet {command} ");
+        }
+        StringAssert.Contains(sandbox.Run("--help").Output, "Exit codes");
+    }
+
+    [TestMethod]
+    public void Train_BadDataIsNamedAndTheEarlierModelStays()
+    {
+        using var sandbox = new Sandbox();
+        string model = sandbox.Model("model", sandbox.Conformations("chains.npz", 60, 1));
+        byte[] before = File.ReadAllBytes(Path.Combine(model, "decoder.onnx"));
+
+        string bad = sandbox.Conformations("bad.npz", 60, 1, badRow: 17);
+        Failure(sandbox, "row 17", "train", bad, "-o", model, "--epochs", "1");
+        string truncated = sandbox.Path("truncated.npz");
+        File.WriteAllBytes(truncated, File.ReadAllBytes(bad)[..500]);
+        Failure(sandbox, "truncated.npz", "train", truncated, "-o", model);
+        Failure(sandbox, "no file", "train", sandbox.Path("nowhere.npz"), "-o", model);
+        Failure(sandbox, "--align 3d takes rows of beads in 3 dimensions", "train", bad, "--align", "3d", "-o", model);
+        string ragged = sandbox.Path("ragged.csv");
+        File.WriteAllText(ragged, "a,b\n1,2\n3\n");
+        Failure(sandbox, "row 1: 2 fields are expected, 1 were found", "train", ragged, "-o", model);
+        File.WriteAllText(ragged, "a,b\n1,2\n3,x\n");
+        Failure(sandbox, "row 1, column 'b': a number is expected, 'x' was found", "train", ragged, "-o", model);
+        File.WriteAllText(ragged, "");
+        Failure(sandbox, "is empty", "train", ragged, "-o", model);
+
+        CollectionAssert.AreEqual(before, File.ReadAllBytes(Path.Combine(model, "decoder.onnx")));
+        Assert.HasCount(0, Directory.GetDirectories(Path.GetDirectoryName(model)!, ".*"), "No half-written folder is left.");
+    }
+
+    [TestMethod]
+    public void Train_ReplacesAModelAndNothingElse()
+    {
+        using var sandbox = new Sandbox();
+        string data = sandbox.Conformations("chains.npz", 60, 1), model = sandbox.Model("model", data);
+        byte[] before = File.ReadAllBytes(Path.Combine(model, "decoder.onnx"));
+        sandbox.Model("model", data, "--beta", "0.5");
+        CollectionAssert.AreNotEqual(before, File.ReadAllBytes(Path.Combine(model, "decoder.onnx")));
+
+        string other = sandbox.Path("thesis");
+        Directory.CreateDirectory(other);
+        File.WriteAllText(Path.Combine(other, "chapter.txt"), "1");
+        var run = sandbox.Run("train", data, "--epochs", "1", "-o", other);
+        Assert.AreEqual(ExitCodes.Usage, run.Code);
+        StringAssert.Contains(run.Error, "it is left alone");
+        Assert.IsTrue(File.Exists(Path.Combine(other, "chapter.txt")));
+    }
+
+    [TestMethod]
+    public async Task Train_CancelledLeavesNothing()
+    {
+        using var sandbox = new Sandbox();
+        string data = sandbox.Conformations("chains.npz", 2000, 1);
+        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(500));
+        var run = await sandbox.RunAsync(cancellation.Token, "train", data, "--epochs", "100000", "-o", sandbox.Path("model"));
+        Assert.AreEqual(ExitCodes.Cancelled, run.Code, run.Error);
+        Assert.HasCount(1, Directory.GetFileSystemEntries(Path.GetDirectoryName(data)!));
+    }
+
+    [TestMethod]
+    public void Models_WrongOnesAreNamed()
+    {
+        using var sandbox = new Sandbox();
+        string data = sandbox.Conformations("chains.npz", 60, 1), model = sandbox.Model("model", data), output = sandbox.Path("out.npy");
+        string hostile = sandbox.Path("hostile.onnx");
+        File.WriteAllBytes(hostile, File.ReadAllBytes(Path.Combine(model, "decoder.onnx"))[..1000]);
+        Failure(sandbox, "hostile.onnx", "sample", hostile, "-o", output);
+        Failure(sandbox, "hostile.onnx", "inspect", hostile);
+        Failure(sandbox, "encoder", "sample", Path.Combine(model, "encoder.onnx"), "-o", output);
+        string zip = sandbox.Path("hostile.zip");
+        File.WriteAllBytes(zip, File.ReadAllBytes(Path.Combine(model, "model.zip"))[..2000]);
+        Failure(sandbox, "hostile.zip", "encode", zip, data, "-o", output);
+        string table = sandbox.Table("table.csv", 10, 1);
+        Failure(sandbox, "Input", "encode", model, table, "-o", output);
+        Failure(sandbox, "training.json", "sample", Damaged(sandbox, model), "-o", output);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("encode", model, data, "-o", sandbox.Path("out.txt")).Code);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("encode", model, data, "--outputs", "Latent,Sigma", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("encode", model, data, "--outputs", "Nothing", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("interpolate", model, "--from", "1", "--to", "1,2", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("interpolate", model, "--from-row", $"{data}:60", "--to", "1,2", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("optimize", model, "--objective", "feature:x99", "--start", "1,2", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Usage, sandbox.Run("evaluate", Path.Combine(model, "encoder.onnx"), data).Code);
+        Assert.IsFalse(File.Exists(output));
+    }
+
+    private static string Damaged(Sandbox sandbox, string model)
+    {
+        string copy = sandbox.Path("damaged");
+        Directory.CreateDirectory(copy);
+        foreach (string file in Directory.GetFiles(model))
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(copy, "training.json"), "{ \"shape\": ");
+        return copy;
+    }
+
+    private static void Failure(Sandbox sandbox, string message, params string[] arguments)
+    {
+        var run = sandbox.Run(arguments);
+        Assert.AreEqual(ExitCodes.Failed, run.Code, run.Error);
+        StringAssert.Contains(run.Error, message);
+        Assert.AreEqual("", run.Output);
+        Assert.HasCount(1, run.Error.Trim().Split('\n'), run.Error);
+    }
+}
