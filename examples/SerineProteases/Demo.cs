@@ -86,6 +86,8 @@ internal static class Demo
             fitted = ml.Vae.SequenceAutoencoder(options: new()
             {
                 EnsembleMembers = options.Members,
+                // Higher than the default: here sequences are generated, which are to have all of the family.
+                ValidationIdentity = 0.8,
                 Seed = options.Seed,
                 Progress = progress,
                 CancellationToken = cancellation,

@@ -31,7 +31,7 @@ public sealed class SequenceVaeRealDataTests
         TestContext.WriteLine(Check.Invariant(
             $"{scores.Count(score => score.Score is not null)} usable; AUC {model:F4}, site-independent {site:F4}; validation {fitted.Histories[0].Epochs.Min(epoch => epoch.ValidationLoss):F2} nats at epoch {fitted.Histories[0].BestEpoch} of {fitted.Histories[0].Epochs.Count}; trained in {trained:F1} s, scored in {watch.Elapsed.TotalSeconds:F1} s"));
         // On these labels conservation alone says nearly all there is to say; the model has to come near it.
-        Assert.IsGreaterThan(0.95, model);
+        Assert.IsGreaterThan(0.9, model);
     }
 
     /// <summary>Samples keep pair correlations and the catalytic triad of serine proteases, which a site-independent model cannot.</summary>
