@@ -15,7 +15,8 @@ internal static class Workout
     /// <param name="rows">Rows of the input column.</param>
     /// <param name="tolerance">Largest difference, relative to the largest value of the row, between batched, single and loaded scoring.</param>
     /// <param name="needsRows">Whether fitting asks for rows.</param>
-    public static void Run(Func<MLContext, IEstimator<ITransformer>> create, float[][] rows, double tolerance = 1e-5, bool needsRows = true)
+    /// <param name="takesMissing">Whether NaN is an ordinary input, for which finite numbers come out.</param>
+    public static void Run(Func<MLContext, IEstimator<ITransformer>> create, float[][] rows, double tolerance = 1e-5, bool needsRows = true, bool takesMissing = false)
     {
         var context = new MLContext(seed: 1);
         var data = Load(context, rows);
@@ -40,7 +41,7 @@ internal static class Workout
         Assert.IsEmpty(ReadAll(model.Transform(Load(context, [], rows[0].Length))), "Empty data gives no rows.");
         AssertSame(expected[..1], ReadAll(model.Transform(Load(context, rows[..1]))), tolerance, "a single row");
         PassesOtherColumns(context, model, rows);
-        OneBadRow(context, model, rows, expected, tolerance);
+        OneBadRow(context, model, rows, expected, tolerance, takesMissing);
         LongSource(context, model, rows, expected, tolerance);
         Misuse(transformed);
 
@@ -147,15 +148,18 @@ internal static class Workout
         Assert.AreEqual(rows.Length, row);
     }
 
-    /// <summary>NaN and infinity in one row make NaN of its outputs at most, and leave the other rows as they are.</summary>
-    private static void OneBadRow(MLContext context, ITransformer model, float[][] rows, float[][] expected, double tolerance)
+    /// <summary>NaN, where it is not legal, and infinity in one row make NaN of its outputs at most, and leave the other rows as they are.</summary>
+    private static void OneBadRow(MLContext context, ITransformer model, float[][] rows, float[][] expected, double tolerance, bool takesMissing)
     {
         foreach (float bad in new[] { float.NaN, float.PositiveInfinity })
         {
             float[][] broken = [.. rows.Select(row => row.ToArray())];
             broken[1][0] = bad;
             var results = ReadAll(model.Transform(Load(context, broken)));
-            Assert.IsTrue(results[1].Any(value => !float.IsFinite(value)), $"A row with {bad} has to show it.");
+            if (takesMissing && float.IsNaN(bad))
+                Assert.IsTrue(results[1].All(float.IsFinite), "A missing value is no error.");
+            else
+                Assert.IsTrue(results[1].Any(value => !float.IsFinite(value)), $"A row with {bad} has to show it.");
             AssertSame([expected[0], .. expected[2..]], [results[0], .. results[2..]], tolerance, $"rows beside one with {bad}");
         }
     }

@@ -10,10 +10,10 @@ internal static class AnomalyGraph
 {
     /// <param name="members">The ensemble; all have the same scaling.</param>
     /// <param name="input">Name of the feature column.</param>
-    /// <param name="marginal">Whether the score has the marginal term.</param>
+    /// <param name="marginal">The marginal term, or null where the score has none.</param>
     /// <param name="contributions">Name of the contributions' column, or null.</param>
     /// <param name="slotNames">Its slot names, or null.</param>
-    public static byte[] Create(IReadOnlyList<AnomalyMember> members, string input, bool marginal, string? contributions, string[]? slotNames)
+    public static byte[] Create(IReadOnlyList<AnomalyMember> members, string input, AnomalyMarginal? marginal, string? contributions, string[]? slotNames)
     {
         var graph = new OnnxGraph("anomaly");
         int features = members[0].Model.FeatureCount;
@@ -26,17 +26,24 @@ internal static class AnomalyGraph
             graph.Prefix = Check.Invariant($"member.{i}.");
             string residual = graph.Subtract(scaled, VaeGraphs.Reconstruct(graph, member.Model, scaled));
             string spread = graph.Constant(graph.Prefix + "spread", member.Spread, features);
-            sum = Plus(StudentT(graph, graph.Divide(residual, spread)));
-            if (marginal)
-                sum = Plus(StudentT(graph, graph.Subtract(scaled, graph.Constant(graph.Prefix + "center", member.Center, features))));
+            string term = StudentT(graph, graph.Divide(residual, spread));
+            sum = sum is null ? term : graph.Add(sum, term);
         }
         graph.Prefix = "";
-        string weight = graph.Scalar(2f / members.Count);
-        string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
         // Summed before it is written out: sums over the caller's memory would round differently by its alignment.
-        graph.Node("Mul", [graph.Sum(sum!, 1), weight], score);
+        string each = graph.Multiply(sum!, graph.Scalar(2f / members.Count));
+        if (marginal is not null)
+        {
+            // Above the median s / upper, below it -s / lower.
+            string above = graph.Multiply(scaled, graph.Constant("marginal.upper", Array.ConvertAll(marginal.Upper, value => 1 / value), features));
+            string below = graph.Multiply(scaled, graph.Constant("marginal.lower", Array.ConvertAll(marginal.Lower, value => -1 / value), features));
+            string term = StudentT(graph, graph.Node("Max", [above, below]));
+            each = graph.Add(each, graph.Multiply(term, graph.Scalar(2 * marginal.Weight)));
+        }
+        string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
+        graph.Node("ReduceSum", [each, graph.Ints(1)], score, ("keepdims", 1L));
         if (contributions is not null)
-            graph.Node("Mul", [sum!, weight], contributions);
+            graph.Node("Identity", [each], contributions);
         graph.Output(score, OnnxType.Float, OnnxGraph.Batch, 1);
         if (contributions is not null)
         {
@@ -47,8 +54,6 @@ internal static class AnomalyGraph
         VaeMetadata.Write(graph, members[0].Model, VaeMetadata.AnomalyKind);
         graph.Metadata(VaeMetadata.Members, members.Count.ToString(CultureInfo.InvariantCulture));
         return graph.ToBytes();
-
-        string Plus(string term) => sum is null ? term : graph.Add(sum, term);
     }
 
     /// <summary>The same model with the threshold noted in it, for whoever reads the file: the graph gives scores alone.</summary>

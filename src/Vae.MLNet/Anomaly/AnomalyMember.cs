@@ -6,26 +6,42 @@ namespace Vae.MLNet.Anomaly;
 
 /// <summary>One network of the ensemble, with the constants of its score.</summary>
 /// <param name="Model">The network.</param>
-/// <param name="Spread">Median of each feature's absolute residual over the training rows, in scaled units; kept above <see cref="SmallestSpread"/>.</param>
-/// <param name="Center">Reconstruction of the prior's centre, decode(0), in scaled units.</param>
-internal sealed record AnomalyMember(VaeModel Model, float[] Spread, float[] Center)
+/// <param name="Spread">
+/// Each feature's absolute residual, in scaled units, that 68 % of the training rows stay below: one standard deviation of a normal residual. Kept
+/// above <see cref="SmallestSpread"/>.
+/// </param>
+internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
 {
     /// <summary>
     /// Residuals below this, where the bulk of a feature has spread one, are taken for exact: a constant feature would otherwise be divided by rounding errors.
     /// </summary>
-    public const float SmallestSpread = 0.05f;
+    public const float SmallestSpread = 0.1f;
 
-    /// <summary>Most rows that the medians are taken from, evenly spaced; their relative error is then below one per cent.</summary>
+    /// <summary>Share of a normal distribution within one standard deviation.</summary>
+    public const double WithinOneDeviation = 0.6826894921370859;
+
+    /// <summary>Most rows that quantiles are taken from, evenly spaced; their relative error is then below one per cent.</summary>
     private const int MostRows = 1 << 16;
 
-    public static AnomalyMember From(VaeModel model, TrainingData data)
+    /// <summary>Scaled training rows, or an even sample of them where there are many.</summary>
+    public static float[] Sample(TrainingData data, InputScale scale)
     {
-        int features = model.FeatureCount;
-        int rows = Math.Min(data.Rows, MostRows);
-        var residuals = new float[features][];
-        for (int j = 0; j < features; j++)
-            residuals[j] = new float[rows];
+        int features = data.Features.Length / data.Rows, rows = Math.Min(data.Rows, MostRows);
+        var sample = new float[rows * features];
+        for (int i = 0; i < rows; i++)
+        {
+            int row = (int)((long)i * data.Rows / rows);
+            data.Features.AsSpan(row * features, features).CopyTo(sample.AsSpan(i * features));
+        }
+        using var scope = NewDisposeScope();
+        return VaeTraining.Scaled(tensor(sample, [rows, features]), scale).contiguous().data<float>().ToArray();
+    }
 
+    /// <summary>The member, and what its reconstruction term 2 Σ log(1 + (r / spread)² / 3) is for each row of the sample.</summary>
+    public static (AnomalyMember Member, float[] Terms) From(VaeModel model, ReadOnlySpan<float> scaled)
+    {
+        int features = model.FeatureCount, rows = scaled.Length / features;
+        var residuals = new float[scaled.Length];
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var network = new VaeNetwork(model.Architecture, CPU, model.Parameters, trainable: false);
@@ -34,25 +50,29 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread, float[] Cen
         {
             using var blockScope = NewDisposeScope();
             int count = Math.Min(Block, rows - start);
-            var block = new float[count * features];
-            for (int i = 0; i < count; i++)
-            {
-                int row = (int)((long)(start + i) * data.Rows / rows);
-                data.Features.AsSpan(row * features, features).CopyTo(block.AsSpan(i * features));
-            }
-            var scaled = VaeTraining.Scaled(tensor(block, [count, features]), model.Scale);
-            var residual = (scaled - network.Decode(network.Encode(scaled).Mean)).abs_().t().contiguous();
-            var values = residual.data<float>().ToArray();
-            for (int j = 0; j < features; j++)
-                values.AsSpan(j * count, count).CopyTo(residuals[j].AsSpan(start));
+            var block = tensor(scaled.Slice(start * features, count * features).ToArray(), [count, features]).clone();
+            (block - network.Decode(network.Encode(block).Mean)).contiguous().data<float>().CopyTo(residuals.AsSpan(start * features));
         }
         var spread = new float[features];
+        var column = new float[rows];
         for (int j = 0; j < features; j++)
         {
-            Array.Sort(residuals[j]);
-            spread[j] = Math.Max(SmallestSpread, (float)InputScale.Quantile(residuals[j], 0.5));
+            for (int i = 0; i < rows; i++)
+                column[i] = Math.Abs(residuals[i * features + j]);
+            Array.Sort(column);
+            spread[j] = Math.Max(SmallestSpread, (float)InputScale.Quantile(column, WithinOneDeviation));
         }
-        float[] center = network.Decode(zeros(1, model.LatentDimension)).data<float>().ToArray();
-        return new(model, spread, center);
+        var terms = new float[rows];
+        for (int i = 0; i < rows; i++)
+        {
+            double sum = 0;
+            for (int j = 0; j < features; j++)
+            {
+                double t = residuals[i * features + j] / spread[j];
+                sum += 2 * Math.Log(1 + t * t / 3);
+            }
+            terms[i] = (float)sum;
+        }
+        return (new(model, spread), terms);
     }
 }

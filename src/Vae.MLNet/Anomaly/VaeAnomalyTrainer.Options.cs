@@ -32,8 +32,8 @@ public sealed partial class VaeAnomalyTrainer
         /// <summary>Weight of the KL divergence. Default 1, the ELBO.</summary>
         public float Beta { get; init; } = 1;
 
-        /// <summary>Steps of the optimiser for each member. Default 400.</summary>
-        public int Steps { get; init; } = 400;
+        /// <summary>Steps of the optimiser for each member. Default 800: half of it learns weak dependencies less well, and costs half the time.</summary>
+        public int Steps { get; init; } = 800;
 
         /// <summary>Rows in a batch. Default 256.</summary>
         public int BatchSize { get; init; } = 256;

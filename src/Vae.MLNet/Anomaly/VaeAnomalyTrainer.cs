@@ -18,11 +18,12 @@ namespace Vae.MLNet;
 /// (<see cref="InputScaling.RobustAsinh"/>): a few far-out rows neither set the scale, as they do for min-max scaling, nor rule the loss. The likelihood is
 /// normal with a learned σ for each feature, so that one noisy column does not drown the rest, and the worst share of each batch is left out of the loss,
 /// because the training rows may hold anomalies themselves.</para>
-/// <para>The score of a row, averaged over the members, is
-/// <c>2 Σ log(1 + (r / MAD)² / 3) + 2 Σ log(1 + (s - d)² / 3)</c>, summed over the features, where r = s - decode(mean of encode(s)) is the residual, MAD the median of its absolute
-/// value over the training rows, and d = decode(0) the reconstruction of the prior's centre. Each term is, up to a constant, the negative log-likelihood of Student's
+/// <para>The score of a row is <c>2 Σ log(1 + (r / ρ)² / 3) + w · 2 Σ log(1 + (s / σ±)² / 3)</c>, summed over the features, the first term averaged over the members. There r = s -
+/// decode(mean of encode(s)) is the residual and ρ what 68 % of the training rows' absolute residuals stay below (at least 0.1); σ± are the distances of s from its median,
+/// zero, to its 84 % quantile above and to its 16 % quantile below (at least 0.5). Each term is, up to a constant, the negative log-likelihood of Student's
 /// t-distribution with three degrees of freedom: the first given what the network makes of the row, the second, the marginal term, without looking at
-/// the row's other features. Robust terms keep one wild feature from hiding what the others say.</para>
+/// the row's other features. w brings the second to the interquartile range that the first has over the training rows (from 0.1 to 10), so that both have the same say however
+/// many features go together. Robust terms keep one wild feature from hiding what the others say, and two-sided spreads keep a skewed feature's longer side from counting as odd.</para>
 /// <para>A row with NaN or infinity scores NaN and is not labelled; the trainer refuses such rows (see <see cref="VaeImputer"/>).</para>
 /// <para>
 /// | | |
@@ -34,7 +35,9 @@ namespace Vae.MLNet;
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
 /// | Exportable to ONNX | Yes |
 /// </para>
-/// <para><c>AnomalyDetection.Evaluate</c> takes the transformed data as it is, with a label column of type Single.</para>
+/// <para><c>AnomalyDetection.Evaluate</c> takes the transformed data as it is, with a label column of type Single. The threshold is changed with
+/// <see cref="VaeAnomalyTransformer.ChangeThreshold"/>, after loading with <see cref="VaeCatalog.Rehydrate"/> before it.</para>
+/// <para>A trainer that passes over the data several times behind the detector wants <c>AppendCacheCheckpoint</c> between the two.</para>
 /// </remarks>
 public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer>
 {
@@ -68,16 +71,24 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         var data = TrainingData.Read(input, _featureColumn, _options.Training(features, 0), features, _options.CancellationToken);
 
         var members = new List<AnomalyMember>();
+        float[]? sample = null, terms = null;
         for (int i = 0; i < _options.Members; i++)
         {
             var trained = VaeTraining.Run(_options.Training(features, i), features, data, null);
-            members.Add(AnomalyMember.From(trained.Model, data));
+            // All members scale the features alike.
+            sample ??= AnomalyMember.Sample(data, trained.Model.Scale);
+            var (member, own) = AnomalyMember.From(trained.Model, sample);
+            members.Add(member);
+            terms ??= new float[own.Length];
+            for (int row = 0; row < own.Length; row++)
+                terms[row] += own[row] / _options.Members;
             channel.Info(MessageSensitivity.None, Check.Invariant(
                 $"Member {i + 1} of {_options.Members}: loss {trained.History.Epochs[^1].Loss:G6}, {trained.History.ActiveUnits} of {trained.Model.LatentDimension} latent dimensions active."));
         }
 
+        var marginal = _options.IncludeMarginalTerm ? AnomalyMarginal.From(sample, features, terms) : null;
         string[]? slotNames = _options.ContributionsColumnName is null ? null : ColumnSlots.Names(input.Schema[column]);
-        byte[] graph = AnomalyGraph.Create(members, _featureColumn, _options.IncludeMarginalTerm, _options.ContributionsColumnName, slotNames);
+        byte[] graph = AnomalyGraph.Create(members, _featureColumn, marginal, _options.ContributionsColumnName, slotNames);
         float threshold = _options.Threshold ?? Threshold(graph, data, features);
         channel.Info(MessageSensitivity.None, Check.Invariant($"Trained on {data.Rows} rows of {features} features; rows with a score above {threshold:G6} are labelled."));
         return new VaeAnomalyTransformer(_context, graph, threshold, _featureColumn, features, _options.ContributionsColumnName, slotNames, input.Schema);

@@ -18,6 +18,7 @@ namespace Vae.MLNet;
 /// <para>Without a given model one is trained on the incomplete rows: missing values start as the feature's median, and every refinement completes
 /// them by the model so far and trains on. Scaling constants come from the values that are there. Masking inputs while training
 /// (<see cref="VaeTrainer.Options.InputMasking"/>) makes the network fill gaps rather than copy.</para>
+/// <para>A trainer that passes over the data several times behind the imputer wants <c>AppendCacheCheckpoint</c> between the two.</para>
 /// <para>The completed row is a most plausible value, not a draw: the spread of an imputed feature is smaller than that of an observed one.</para>
 /// <para>
 /// | | |
