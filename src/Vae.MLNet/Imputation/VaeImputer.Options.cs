@@ -10,7 +10,7 @@ public sealed partial class VaeImputer
 
         /// <summary>
         /// How the autoencoder is trained where no <see cref="Model"/> is given. Default null: one hidden layer of 64, a latent of half the features, a normal likelihood
-        /// with one σ for each feature, Beta 0.1, standardised features, a quarter of the inputs masked while training, 100 epochs at 3e-3. A categorical likelihood
+        /// with one σ for each feature, Beta 0.1, standardised features, a quarter of the inputs masked while training, 100 epochs of batches of 64 at 3e-3. A categorical likelihood
         /// is not supported here; the column names in these options are not used.
         /// </summary>
         public VaeTrainer.Options? Training { get; init; }
@@ -53,6 +53,8 @@ public sealed partial class VaeImputer
             Scaling = InputScaling.Standardize,
             InputMasking = 0.25f,
             LearningRate = 3e-3f,
+            // Small batches: few rows would otherwise give too few steps.
+            BatchSize = 64,
             Epochs = 100,
             Seed = Seed,
         };

@@ -89,7 +89,7 @@ internal static class AnomalyBenchmark
             double rank = Enumerable.Range(0, tables.Length).Average(t => 1 + Enumerable.Range(0, Methods.Length).Count(other => auc[other, t] > auc[method, t]));
             table.AddRow([Methods[m].Name, .. own.Select(value => Text(value, "0.0")), Text(own.Average(), "0.0"), Text(rank, "0.0"), Text(seconds[m] / (Seeds * tables.Length), "0.000")]);
         }
-        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 180);
+        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 240);
         AnsiConsole.Write(table);
     }
 

@@ -38,7 +38,7 @@ public sealed class VaeImputerTests
         var context = new MLContext(seed: 1);
         var whole = AnomalyRows.Make(1000, share: 0);
         var holes = Holes(whole, 0.15);
-        using var model = context.Vae.ImputeMissing("Whole", "Features", new() { Training = Training with { Epochs = 60 } }).Fit(AnomalyRows.View(context, holes));
+        using var model = context.Vae.ImputeMissing("Whole", "Features", new() { Training = Training with { Epochs = 60, BatchSize = 64 } }).Fit(AnomalyRows.View(context, holes));
         var completed = model.Transform(AnomalyRows.View(context, holes)).GetColumn<float[]>("Whole").ToArray();
         double ours = 0, means = 0, nearest = 0;
         for (int j = 0; j < Features; j++)
@@ -58,9 +58,8 @@ public sealed class VaeImputerTests
                 }
             }
         }
-        Console.WriteLine($"RATIO {ours / means} {nearest / means}");
-        // Two factors carry eight features, and a hundredth of the variance is noise: given the others, little is left to guess.
-        Assert.IsLessThan(0.25 * means, ours, "The mean knows nothing of the rest of the row.");
+        // Two factors carry eight features, and a hundredth of the variance is noise: given the others, little is left to guess (measured: 0.035; the most similar row 0.052).
+        Assert.IsLessThan(0.1 * means, ours, "The mean knows nothing of the rest of the row.");
         Assert.IsLessThan(nearest, ours, "Better than the same feature of the most similar row.");
     }
 

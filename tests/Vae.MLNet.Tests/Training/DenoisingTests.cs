@@ -36,9 +36,8 @@ public sealed class DenoisingTests
 
         double given = Error(clean, [.. noisy.Select(row => row.Features)]);
         double plain = Reconstructed(Plain), denoising = Reconstructed(Plain with { InputNoise = Noise });
-        Console.WriteLine($"DENOISE {given} {plain} {denoising}");
-        // Eight features carry two factors: three quarters of the noise can be told from them.
-        Assert.IsLessThan(0.6 * given, denoising);
+        // Eight features carry two factors, so three quarters of the noise can be told from them: measured 0.251 given, 0.132 plain, 0.074 denoising.
+        Assert.IsLessThan(0.4 * given, denoising);
         Assert.IsLessThan(0.8 * plain, denoising);
 
         double Reconstructed(VaeTrainer.Options options)
