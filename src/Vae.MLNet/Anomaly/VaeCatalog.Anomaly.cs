@@ -8,6 +8,7 @@ public sealed partial class VaeCatalog
     /// <returns>The estimator; its fitted transform gives <c>PredictedLabel</c> (bool) and <c>Score</c> (Single, higher is more anomalous).</returns>
     /// <exception cref="ArgumentException">A column name is empty or used twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <remarks>A trainer that passes over the data several times behind it wants <c>AppendCacheCheckpoint</c> between the two: rows are computed when they are asked for.</remarks>
     public VaeAnomalyTrainer AnomalyDetector(string featureColumnName = "Features", VaeAnomalyTrainer.Options? options = null) =>
         new(Context, featureColumnName, options);
 }

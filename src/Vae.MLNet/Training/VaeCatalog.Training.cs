@@ -9,6 +9,7 @@ public sealed partial class VaeCatalog
     /// <returns>The estimator.</returns>
     /// <exception cref="ArgumentException">A column name is empty or used twice, or options contradict each other.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <remarks>A trainer that passes over the data several times behind it wants <c>AppendCacheCheckpoint</c> between the two: rows are computed when they are asked for.</remarks>
     public VaeTrainer VariationalAutoencoder(string outputColumnName, string featureColumnName = "Features", VaeTrainer.Options? options = null) =>
         new(Context, outputColumnName, featureColumnName, options);
 }
