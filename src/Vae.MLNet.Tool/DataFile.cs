@@ -37,6 +37,20 @@ internal sealed record DataFile(IDataView View, IReadOnlyList<int> Shape, IReadO
         };
     }
 
+    /// <summary>Throws where a number is NaN or infinite, naming row and place.</summary>
+    public void CheckFinite(string path, CancellationToken cancellationToken)
+    {
+        long row = 0;
+        foreach (float[] values in View.GetColumn<float[]>(Column))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int bad = Array.FindIndex(values, value => !float.IsFinite(value));
+            if (bad >= 0)
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"'{path}', row {row}, {(Names is null ? "number" : "column")} {Names?[bad] ?? bad.ToString(CultureInfo.InvariantCulture)}: a finite number is expected, {values[bad]} was found."));
+            row++;
+        }
+    }
+
     /// <summary>Row of the file, as the encoder of a model sees it.</summary>
     public IDataView TakeRow(MLContext context, long row)
     {

@@ -39,8 +39,16 @@ internal sealed class NewFolder : IDisposable
             throw;
         }
         _complete = true;
-        if (earlier is not null)
-            Directory.Delete(earlier, recursive: true);
+        if (earlier is null)
+            return;
+        // What somebody else put beside the model stays.
+        foreach (string entry in Directory.GetFileSystemEntries(earlier))
+        {
+            string kept = Path.Combine(_path, Path.GetFileName(entry));
+            if (!Path.Exists(kept))
+                Directory.Move(entry, kept);
+        }
+        Directory.Delete(earlier, recursive: true);
     }
 
     public void Dispose()

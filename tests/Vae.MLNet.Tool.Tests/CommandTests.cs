@@ -82,14 +82,19 @@ public sealed class CommandTests
     }
 
     [TestMethod]
-    public void Encode_GraphTakesAlignedRows()
+    public void Encode_GraphsTakeAlignedAndRawRows()
     {
         string aligned = s_sandbox.Path("aligned.npz"), direct = s_sandbox.Path("direct.npy"), whole = s_sandbox.Path("whole.npy");
         s_sandbox.Json("encode", s_model, s_data, "--outputs", "Features,Latent", "-o", aligned);
         s_sandbox.Json("encode", Path.Combine(s_model, "encoder.onnx"), aligned, "--array", "Features", "-o", direct);
         float[][] expected = Sandbox.Read(aligned, "Latent"), found = Sandbox.Read(direct);
+        s_sandbox.Json("encode", Path.Combine(s_model, "pipeline.onnx"), s_data, "-o", whole);
+        float[][] raw = Sandbox.Read(whole);
         for (int i = 0; i < expected.Length; i++)
+        {
             Assert.AreEqual(expected[i][0], found[i][0], 1e-4f);
+            Assert.AreEqual(expected[i][0], raw[i][0], 1e-4f);
+        }
     }
 
     [TestMethod]

@@ -73,6 +73,11 @@ public sealed class ErrorTests
         string data = sandbox.Conformations("chains.npz", 60, 1), model = sandbox.Model("model", data);
         byte[] before = File.ReadAllBytes(Path.Combine(model, "decoder.onnx"));
         sandbox.Model("model", data, "--beta", "0.5");
+        File.WriteAllText(Path.Combine(model, "notes.txt"), "mine");
+        Directory.CreateDirectory(Path.Combine(model, "figures"));
+        sandbox.Model("model", data, "--beta", "0.2");
+        Assert.AreEqual("mine", File.ReadAllText(Path.Combine(model, "notes.txt")), "What was put beside the model stays.");
+        Assert.IsTrue(Directory.Exists(Path.Combine(model, "figures")));
         CollectionAssert.AreNotEqual(before, File.ReadAllBytes(Path.Combine(model, "decoder.onnx")));
 
         string other = sandbox.Path("thesis");
@@ -108,6 +113,7 @@ public sealed class ErrorTests
         string zip = sandbox.Path("hostile.zip");
         File.WriteAllBytes(zip, File.ReadAllBytes(Path.Combine(model, "model.zip"))[..2000]);
         Failure(sandbox, "hostile.zip", "encode", zip, data, "-o", output);
+        Failure(sandbox, "row 4", "encode", model, sandbox.Conformations("bad.npz", 10, 1, badRow: 4), "-o", output);
         string table = sandbox.Table("table.csv", 10, 1);
         Failure(sandbox, "Input", "encode", model, table, "-o", output);
         Failure(sandbox, "training.json", "sample", Damaged(sandbox, model), "-o", output);

@@ -32,6 +32,7 @@ internal sealed class EncodeCommand : ToolCommand
         var source = _model.Open(arguments);
         var context = new MLContext();
         var data = _data.Load(context, arguments);
+        data.CheckFinite(_data.Path(arguments), cancellationToken);
 
         long rows;
         if (source.IsGraph)
