@@ -40,6 +40,8 @@ public sealed partial class VaeImputer
                     throw Check.Argument(nameof(Training), "A Categorical likelihood cannot be trained on incomplete rows: a median is not one-hot. Train on complete rows and give the Model.");
                 if (Training.ValidationFraction > 0 || Training.EarlyStopping is not null)
                     throw Check.Argument(nameof(Training), "The imputer trains on all rows: ValidationFraction has to be 0 and EarlyStopping null.");
+                if (Training.CheckpointFolder is not null || Training.Streaming is not null)
+                    throw Check.Argument(nameof(Training), "The imputer holds the rows in memory and trains several times over: CheckpointFolder and Streaming have to be null.");
             }
             return this;
         }

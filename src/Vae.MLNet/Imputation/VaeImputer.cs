@@ -98,6 +98,9 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
         var trained = VaeTraining.Run(options with { WarmStart = start }, features, data with { Features = filled }, null);
         for (int round = 1; round <= _options.Refinements && missing > 0; round++)
         {
+            // Cancelled in the round before, which kept the best it had.
+            if (options.OnCancellation == CancellationBehavior.KeepBest && options.CancellationToken.IsCancellationRequested)
+                break;
             Complete(trained.Model, data.Features, filled, features);
             trained = VaeTraining.Run(options with { WarmStart = trained.Model, Seed = unchecked(options.Seed + round) }, features, data with { Features = filled }, null);
         }

@@ -33,6 +33,33 @@ public sealed class VaeImputerTests
     }
 
     [TestMethod]
+    public void Fit_CancelledKeepsTheBest()
+    {
+        var context = new MLContext();
+        float[][] rows = TestRows.Curved(200, 6);
+        rows[3][2] = float.NaN;
+        using var cancellation = new CancellationTokenSource();
+        int epochs = 0;
+        var training = Training with
+        {
+            OnCancellation = CancellationBehavior.KeepBest,
+            CancellationToken = cancellation.Token,
+            Progress = new EpochCounter(() =>
+            {
+                if (++epochs == 4)
+                    cancellation.Cancel();
+            }),
+        };
+        using var model = context.Vae.ImputeMissing("Whole", Workout.Input, new() { Training = training, Refinements = 2 }).Fit(Workout.Load(context, rows));
+        Assert.AreEqual(4, epochs, "No refinement was begun.");
+    }
+
+    private sealed class EpochCounter(Action action) : IProgress<VaeTrainingProgress>
+    {
+        public void Report(VaeTrainingProgress value) => action();
+    }
+
+    [TestMethod]
     public void Fit_ImputesFromTheOtherFeatures()
     {
         var context = new MLContext(seed: 1);
@@ -196,6 +223,8 @@ public sealed class VaeImputerTests
         Assert.ThrowsExactly<ArgumentException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Model = vae.Model, Training = Training }));
         Assert.ThrowsExactly<ArgumentException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Training = Training with { Likelihood = Likelihood.Categorical, GroupSize = 4, Scaling = InputScaling.None } }));
         Assert.ThrowsExactly<ArgumentException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Training = Training with { ValidationFraction = 0.1f } }));
+        Assert.ThrowsExactly<ArgumentException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Training = Training with { CheckpointFolder = "checkpoints" } }));
+        Assert.ThrowsExactly<ArgumentException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Training = Training with { Streaming = new() } }));
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Iterations = 0 }));
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => context.Vae.ImputeMissing("Whole", "Features", new() { Refinements = -1 }));
     }
