@@ -89,7 +89,7 @@ internal sealed class ModelSource
         {
             loaded = context.Model.Load(path, out schema);
         }
-        catch (Exception e) when (e is not (IOException or UnauthorizedAccessException) || e is InvalidDataException)
+        catch (Exception e) when (e is not (IOException or UnauthorizedAccessException))
         {
             throw new InvalidDataException($"'{path}': {e.Message}; a saved pipeline of ML.NET is expected.", e);
         }

@@ -8,6 +8,9 @@ namespace Vae.MLNet.Tool.Commands;
 /// <summary>Encodes rows; the native training library is not needed.</summary>
 internal sealed class EncodeCommand : ToolCommand
 {
+    /// <summary>Rows that a graph encodes together.</summary>
+    private const int Block = 1024;
+
     private readonly ModelArgument _model;
     private readonly DataArgument _data;
     private readonly Option<string> _output;
@@ -60,17 +63,20 @@ internal sealed class EncodeCommand : ToolCommand
         using var encoder = VaeEncoder.Load(source.Location);
         if (encoder.FeatureCount != data.Features)
             throw new InvalidDataException(Invariant($"'{source.Location}' encodes rows of {encoder.FeatureCount} numbers; the data has rows of {data.Features}."));
-        var latents = data.View.GetColumn<float[]>(DataFile.Column).Select(row =>
+        var latents = new List<float[]>();
+        foreach (float[][] block in data.View.GetColumn<float[]>(DataFile.Column).Chunk(Block))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return encoder.Encode(row);
-        }).ToArray();
-        if (latents.Length == 0)
+            float[] rows = [.. block.SelectMany(row => row)], means = new float[block.Length * encoder.LatentDimension];
+            encoder.Encode(rows, means);
+            latents.AddRange(means.Chunk(encoder.LatentDimension));
+        }
+        if (latents.Count == 0)
             throw new InvalidDataException("The data has no rows.");
         var definition = SchemaDefinition.Create(typeof(Encoded));
         definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, encoder.LatentDimension);
         ResultFile.Write(context, context.Data.LoadFromEnumerable(latents.Select(latent => new Encoded { Latent = latent }), definition), output, ["Latent"], cancellationToken);
-        return latents.Length;
+        return latents.Count;
     }
 
     /// <summary>A column by its name, in whatever case it is typed.</summary>
