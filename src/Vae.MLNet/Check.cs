@@ -88,6 +88,13 @@ internal static partial class Check
         static string Expected(int? size) => size is { } n ? Invariant($"Vector<Single, {n}>") : "Vector<Single> of known size";
     }
 
+    /// <summary>A cursor's column that was asked for.</summary>
+    public static void ActiveColumn(DataViewSchema.Column column, bool[] active)
+    {
+        if (column.Index >= active.Length || !active[column.Index])
+            throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' is not active in this row.");
+    }
+
     /// <summary>The exception that ML.NET itself throws where a schema does not fit.</summary>
     public static ArgumentOutOfRangeException SchemaMismatch(string parameter, string column, string expected, string found) =>
         new(parameter, $"Schema mismatch for input column '{column}': expected {expected}, got {found}.");

@@ -2,8 +2,8 @@ using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
-using Vae.MLNet.Training;
 
 namespace Vae.MLNet.Benchmarks;
 

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Spectre.Console;
 using Vae.MLNet.Inference.Randomness;
+using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
-using Vae.MLNet.Training;
 using SessionOptions = Microsoft.ML.OnnxRuntime.SessionOptions;
 
 namespace Vae.MLNet.Benchmarks;

@@ -1,6 +1,6 @@
 using Vae.MLNet.Inference.Randomness;
+using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
-using Vae.MLNet.Training;
 
 namespace Vae.MLNet.Inference.Tests;
 

@@ -1,4 +1,4 @@
-using Vae.MLNet.Training;
+
 
 namespace Vae.MLNet.Inference.Tests;
 

@@ -103,7 +103,7 @@ public sealed class ReadmeTests
         static bool IsMark(string line) => line.Trim() == "// README";
     }
 
-    private static string Root()
+    internal static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "Vae.MLNet.sln")))

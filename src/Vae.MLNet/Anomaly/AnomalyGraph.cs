@@ -1,7 +1,6 @@
 using System.Globalization;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
-using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Anomaly;
 
@@ -40,7 +39,7 @@ internal static class AnomalyGraph
             string term = StudentT(graph, graph.Node("Max", [above, below]));
             each = graph.Add(each, graph.Multiply(term, graph.Scalar(2 * marginal.Weight)));
         }
-        string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
+        string score = OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn);
         graph.Node("ReduceSum", [each, graph.Ints(1)], score, ("keepdims", 1L));
         if (contributions is not null)
             graph.Node("Identity", [each], contributions);

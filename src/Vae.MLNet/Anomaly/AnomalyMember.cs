@@ -1,4 +1,5 @@
 using TorchSharp;
+using Vae.MLNet.Model;
 using Vae.MLNet.Training;
 using static TorchSharp.torch;
 
@@ -34,7 +35,7 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
             data.Features.AsSpan(row * features, features).CopyTo(sample.AsSpan(i * features));
         }
         using var scope = NewDisposeScope();
-        return VaeTraining.Scaled(tensor(sample, [rows, features]), scale).contiguous().data<float>().ToArray();
+        return scale.Apply(tensor(sample, [rows, features])).contiguous().data<float>().ToArray();
     }
 
     /// <summary>The member, and what its reconstruction term 2 Σ log(1 + (r / spread)² / 3) is for each row of the sample.</summary>

@@ -1,3 +1,5 @@
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 public sealed partial class VaeAnomalyTrainer
@@ -97,7 +99,7 @@ public sealed partial class VaeAnomalyTrainer
             MaximumSteps = Steps,
             LearningRate = LearningRate,
             TrimmedFraction = TrimmedFraction,
-            Seed = (int)(Vae.MLNet.Training.SeedStream.Mix((uint)Seed | (ulong)member << 32) >> 33),
+            Seed = SeedStream.ToSeed(SeedStream.Mix((uint)Seed | (ulong)member << 32)),
             Device = Device,
             Threads = Threads,
             CancellationToken = CancellationToken,

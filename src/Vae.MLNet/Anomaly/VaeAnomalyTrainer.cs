@@ -4,6 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Microsoft.ML.Runtime;
 using Vae.MLNet.Anomaly;
+using Vae.MLNet.Model;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
 
@@ -25,7 +27,7 @@ namespace Vae.MLNet;
 /// the row's other features. w brings the second to the interquartile range that the first has over the training rows (from 0.1 to 10), so that both have the same say however
 /// many features go together. Robust terms keep one wild feature from hiding what the others say, and two-sided spreads keep a skewed feature's longer side from counting as odd.</para>
 /// <para>A row with NaN or infinity scores NaN and is not labelled; the trainer refuses such rows (see <see cref="VaeImputer"/>).</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Machine learning task | Anomaly detection |
@@ -34,7 +36,7 @@ namespace Vae.MLNet;
 /// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// <para><c>AnomalyDetection.Evaluate</c> takes the transformed data as it is, with a label column of type Single. The threshold is changed with
 /// <see cref="VaeAnomalyTransformer.ChangeThreshold"/>, after loading with <see cref="VaeCatalog.Rehydrate"/> before it.</para>
 /// <para>A trainer that passes over the data several times behind the detector wants <c>AppendCacheCheckpoint</c> between the two.</para>
@@ -115,7 +117,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         {
             int count = Math.Min(FittedTransformer.BlockSize, data.Rows - start);
             var block = new DenseTensor<float>(data.Features.AsMemory(start * features, count * features), [count, features]);
-            using var outputs = session.Run([NamedOnnxValue.CreateFromTensor(_featureColumn, block)], [ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn)]);
+            using var outputs = session.Run([NamedOnnxValue.CreateFromTensor(_featureColumn, block)], [OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn)]);
             ((DenseTensor<float>)outputs[0].Value).Buffer.Span.CopyTo(scores.AsSpan(start));
         }
         Array.Sort(scores);

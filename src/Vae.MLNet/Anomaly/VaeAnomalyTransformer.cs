@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Anomaly;
 using Vae.MLNet.Inference.Running;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet;
@@ -73,7 +74,7 @@ public sealed class VaeAnomalyTransformer : FittedTransformer
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity)
     {
-        string score = ScalarColumns.VectorName(ScoreColumn);
+        string score = OutputColumn.VectorName(ScoreColumn);
         var onnx = ContributionsColumnName is { } contributions
             ? new OnnxBlockScorer(_session, CheckInput(inputSchema), InputColumnName, _features, [contributions, score], [_features, 1], capacity)
             : new OnnxBlockScorer(_session, CheckInput(inputSchema), InputColumnName, _features, [score], [1], capacity);
@@ -85,7 +86,7 @@ public sealed class VaeAnomalyTransformer : FittedTransformer
     // The identity model behind the graph writes PredictedLabel and Score itself.
     private protected override ITransformer CreateSavedTransformer()
     {
-        string score = ScalarColumns.VectorName(ScoreColumn);
+        string score = OutputColumn.VectorName(ScoreColumn);
         return new TransformerChain<ITransformer>(
             OnnxTransform(CreateSavedModel()), ScalarColumns.Identity(Context, score, Threshold), ScalarColumns.Drop(Context, score));
     }

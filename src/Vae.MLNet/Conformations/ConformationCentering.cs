@@ -7,14 +7,14 @@ namespace Vae.MLNet;
 /// <summary>Moves conformations so that their centre, the (optionally mass-weighted) mean of the beads, lies at the origin.</summary>
 /// <remarks>
 /// <para>x'_i = x_i - Σ m_j x_j / Σ m_j, in double precision inside. A coordinate that is NaN or infinite makes the whole row NaN.</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Does this estimator need to look at the data to train its parameters? | No |
 /// | Input column data type | Vector of Single: [beads, dimensions] or flat, bead by bead |
 /// | Output column data type | Vector of Single of the same size |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// </remarks>
 public sealed class ConformationCenteringEstimator : IEstimator<ConformationCenteringTransformer>
 {

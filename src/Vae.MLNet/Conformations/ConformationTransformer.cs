@@ -47,7 +47,7 @@ public abstract class ConformationTransformer : FittedTransformer
         var graph = new OnnxGraph("conformation");
         string input = graph.Input(InputColumnName, OnnxType.Float, OnnxGraph.Batch, Layout.Size);
         var column = OutputColumns[0];
-        string output = AddTo(graph, input, column.IsScalar ? ScalarColumns.VectorName(column.Name) : column.Name);
+        string output = AddTo(graph, input, column.TensorName);
         graph.Output(output, OnnxType.Float, OnnxGraph.Batch, column.Size);
         graph.Metadata(VaeMetadata.Format, VaeMetadata.FormatVersion);
         graph.Metadata(VaeMetadata.Kind, VaeMetadata.TransformKind);

@@ -24,14 +24,14 @@ namespace Vae.MLNet;
 /// <item>all beads in one place: zeros.</item>
 /// </list>
 /// <para>A coordinate that is NaN or infinite makes the whole row NaN. The computation is in double precision.</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Does this estimator need to look at the data to train its parameters? | No |
 /// | Input column data type | Vector of Single: [beads, dimensions] or flat, bead by bead |
 /// | Output column data type | Vector of Single of the same size |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// </remarks>
 public sealed class PrincipalAxisAlignmentEstimator : IEstimator<PrincipalAxisAlignmentTransformer>
 {

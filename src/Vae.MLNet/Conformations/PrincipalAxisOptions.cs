@@ -1,3 +1,5 @@
+using Vae.MLNet.Conformations;
+
 namespace Vae.MLNet;
 
 /// <summary>Which of the two directions of a principal axis is taken. An eigenvector's sign is arbitrary; a rule makes it a property of the shape.</summary>

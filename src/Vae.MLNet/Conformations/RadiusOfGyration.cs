@@ -8,14 +8,14 @@ namespace Vae.MLNet;
 /// <remarks>
 /// <para>Rg = √(Σ m_i |x_i - c|² / Σ m_i) with c = Σ m_i x_i / Σ m_i, in the units of the coordinates and in double precision inside. A coordinate that is NaN or
 /// infinite gives NaN.</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Does this estimator need to look at the data to train its parameters? | No |
 /// | Input column data type | Vector of Single: [beads, dimensions] or flat, bead by bead |
 /// | Output column data type | Single |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// </remarks>
 public sealed class RadiusOfGyrationEstimator : IEstimator<RadiusOfGyrationTransformer>
 {

@@ -1,6 +1,5 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Data;
 
@@ -105,7 +104,7 @@ internal sealed class NumPyDataView : IDataView
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
-            BlockGetters.CheckActive(column, active);
+            Check.ActiveColumn(column, active);
             float[] values = view._values[column.Index];
             Delegate getter;
             if (view.Schema[column.Index].Type is VectorDataViewType vector)

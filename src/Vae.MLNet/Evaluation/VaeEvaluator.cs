@@ -1,5 +1,7 @@
 using Microsoft.ML;
 using TorchSharp;
+using Vae.MLNet.Model;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Training;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -58,7 +60,7 @@ internal static class VaeEvaluator
         using var scope = NewDisposeScope();
         int count = weights.Length, features = model.FeatureCount, latent = model.LatentDimension;
         var data = tensor(values.ToArray(), [count, features]);
-        var x = MemoryRows.Scaled(data, model.Scale);
+        var x = model.Scale.Apply(data);
         var (mean, sigma, logSigma) = network.Encode(x);
         var noise = randn(count, samples, latent, generator: generator);
         var z = mean.unsqueeze(1) + sigma.unsqueeze(1) * noise;

@@ -4,6 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Microsoft.ML.Runtime;
 using Vae.MLNet.Imputation;
+using Vae.MLNet.Model;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
 
@@ -20,7 +22,7 @@ namespace Vae.MLNet;
 /// (<see cref="VaeTrainer.Options.InputMasking"/>) makes the network fill gaps rather than copy.</para>
 /// <para>A trainer that passes over the data several times behind the imputer wants <c>AppendCacheCheckpoint</c> between the two.</para>
 /// <para>The completed row is a most plausible value, not a draw: the spread of an imputed feature is smaller than that of an observed one.</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Machine learning task | Replacing missing values |
@@ -29,7 +31,7 @@ namespace Vae.MLNet;
 /// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// </remarks>
 public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
 {

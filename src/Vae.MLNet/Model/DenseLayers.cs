@@ -2,7 +2,7 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>
 /// A stack of linear layers with an activation (and dropout) between them, whose backward pass is written out: each gradient is multiplied straight into its place

@@ -1,9 +1,21 @@
-namespace Vae.MLNet.Training;
+using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
+
+namespace Vae.MLNet.Model;
 
 /// <summary>The constants of a scaling of the features: scaled = f((x - offset) · factor), with f the identity or asinh.</summary>
 internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Factor)
 {
     public static InputScale None { get; } = new(InputScaling.None, [], []);
+
+    /// <summary>The scaled rows; the rows themselves without a scaling.</summary>
+    public Tensor Apply(Tensor features)
+    {
+        if (Kind == InputScaling.None)
+            return features;
+        var linear = (features - tensor(Offset, device: features.device)) * tensor(Factor, device: features.device);
+        return Kind == InputScaling.RobustAsinh ? linear.asinh_() : linear;
+    }
 
     /// <summary>Takes the constants from rows of data.</summary>
     public static InputScale Fit(InputScaling kind, ReadOnlySpan<float> data, int features) => kind switch

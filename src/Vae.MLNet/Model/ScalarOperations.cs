@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>
 /// Operations of a tensor and a number for code that runs while other threads allocate. TorchSharp makes a finalisable object of the number and hands its address to

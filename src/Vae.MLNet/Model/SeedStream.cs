@@ -1,4 +1,4 @@
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>What random numbers are drawn for.</summary>
 internal enum Purpose
@@ -29,6 +29,9 @@ internal static class SeedStream
         value = (value ^ value >> 27) * 0x94D049BB133111EBUL;
         return value ^ value >> 31;
     }
+
+    /// <summary>A seed that is not negative, as options take them.</summary>
+    public static int ToSeed(ulong value) => (int)(value >> 33);
 
     /// <summary>A seed that TorchSharp's generators take.</summary>
     public static long Torch(int seed, Purpose purpose, long index = 0) => (long)(Derive(seed, purpose, index) >> 1);

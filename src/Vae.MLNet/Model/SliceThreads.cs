@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>
 /// Threads that work on the slices of one batch after another. They live as long as a training and wait in between by spinning briefly, because a batch takes

@@ -5,7 +5,7 @@ using Vae.MLNet.Inference;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>Rows of tokens in memory, packed as bytes and row-major, and a weight for each row where there are any.</summary>
 internal sealed record TokenData(byte[] Tokens, int Rows, float[]? Weights)

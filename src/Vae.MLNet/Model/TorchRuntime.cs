@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using TorchSharp;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>Loads TorchSharp's native library, or says in one exception why it cannot be loaded and what to do.</summary>
 internal static partial class TorchRuntime

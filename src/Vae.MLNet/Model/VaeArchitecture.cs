@@ -1,6 +1,6 @@
 using Vae.MLNet.Inference;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>One parameter array of a network: its place in the flat array of all parameters.</summary>
 internal sealed record ParameterSlot(string Name, int Offset, long[] Shape, int FanIn)

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
 

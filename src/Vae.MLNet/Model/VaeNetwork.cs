@@ -1,8 +1,9 @@
 using TorchSharp;
+using Vae.MLNet.Onnx;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Model;
 
 /// <summary>
 /// The networks in TorchSharp. All parameters are views of one flat tensor and all gradients views of another, so that the optimiser makes one pass over each

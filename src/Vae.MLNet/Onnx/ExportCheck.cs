@@ -1,10 +1,11 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TorchSharp;
+using Vae.MLNet.Model;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
 
-namespace Vae.MLNet.Training;
+namespace Vae.MLNet.Onnx;
 
 /// <summary>Every exported graph is run against TorchSharp on random input before it is handed out.</summary>
 internal static class ExportCheck
@@ -66,7 +67,7 @@ internal static class ExportCheck
         }
         // In the data's own range: a random scaled row, taken back to units of the data.
         var x = Mean(model, randn(Rows, model.FeatureCount, generator: generator));
-        var (mean, sigma, _) = network.Encode(VaeTraining.Scaled(x, model.Scale));
+        var (mean, sigma, _) = network.Encode(model.Scale.Apply(x));
         using var outputs = session.Run([Value(Onnx.VaeGraphs.Features, x)], [Onnx.VaeGraphs.Latent, Onnx.VaeGraphs.Sigma]);
         double tolerance = half ? HalfTolerance : Tolerance;
         return Math.Max(Compare(Onnx.VaeGraphs.Latent, mean, outputs[0], tolerance), Compare(Onnx.VaeGraphs.Sigma, sigma, outputs[1], tolerance));

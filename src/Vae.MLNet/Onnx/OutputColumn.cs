@@ -1,13 +1,25 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace Vae.MLNet.Scoring;
+namespace Vae.MLNet.Onnx;
 
 /// <summary>A column that a fitted transform produces: a vector of <see cref="Size"/> numbers, or a single number.</summary>
 internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false, IReadOnlyList<string>? SlotNames = null)
 {
     /// <summary>A scalar column that is a bool: true where the scorer gives a number other than zero. It has no tensor of its own in a saved model.</summary>
     public bool IsLabel { get; init; }
+
+    private const string VectorSuffix = ".Vector";
+
+    /// <summary>Name of the [N, 1] tensor behind a scalar column.</summary>
+    public static string VectorName(string column) => column + VectorSuffix;
+
+    /// <summary>The scalar column whose [N, 1] tensor has the name; null where it is none.</summary>
+    public static string? ColumnName(string tensor) =>
+        tensor.Length > VectorSuffix.Length && tensor.EndsWith(VectorSuffix, StringComparison.Ordinal) ? tensor[..^VectorSuffix.Length] : null;
+
+    /// <summary>Name of the column's tensor: its own for a vector, one that no column has for a scalar.</summary>
+    public string TensorName => IsScalar ? VectorName(Name) : Name;
 
     /// <summary>
     /// Vector&lt;Single, 1, Size&gt; for vectors: what ML.NET's OnnxTransformer declares for an [N, Size] tensor, so that the type is the same

@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using Vae.MLNet.Onnx;
 
 namespace Vae.MLNet;
 
@@ -21,26 +20,4 @@ public sealed partial class VaeCatalog
     /// <exception cref="InvalidDataException">The file is damaged or holds no autoencoder.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public IReadOnlyList<VaeModel> ExtractModels(string pipelinePath) => VaeModel.AllFromPipeline(pipelinePath);
-
-    /// <summary>
-    /// Writes a whole fitted pipeline as one ONNX file that needs no ML.NET: input tensors named as the columns of the data, outputs for what the last autoencoder of the
-    /// chain gives or, without one, for what the last transform of this library gives.
-    /// </summary>
-    /// <param name="model">
-    /// The fitted pipeline, in memory or loaded: transforms of this library and ML.NET's CopyColumns, Concatenate, SelectColumns, DropColumns and linear normalisers.
-    /// </param>
-    /// <param name="inputSchema">Schema of the data that the pipeline is applied to.</param>
-    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
-    /// <param name="options">Outputs and precision of the weights.</param>
-    /// <returns>Size, and the error against the pipeline in ML.NET.</returns>
-    /// <remarks>
-    /// The file is compared with the pipeline on random rows before it is written. One row of sixteen may differ: a transform with jumps, as an alignment at a
-    /// degenerate shape, may fall on either side of one by rounding.
-    /// </remarks>
-    /// <exception cref="ArgumentException">The chain has a transform without an ONNX graph, which the message names with its position, or no transform of this library.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The schema does not fit the pipeline.</exception>
-    /// <exception cref="InvalidOperationException">The graph does not agree with the pipeline; nothing was written.</exception>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public OnnxExportReport ExportPipeline(ITransformer model, DataViewSchema inputSchema, string path, PipelineExportOptions? options = null) =>
-        PipelineExport.Write(Context, model, inputSchema, path, options ?? new());
 }

@@ -1,5 +1,4 @@
 using Vae.MLNet.Inference;
-using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Onnx;
 
@@ -59,7 +58,7 @@ internal static partial class VaeGraphs
     {
         var graph = new OnnxGraph("sequences");
         string x = graph.Input(input, OnnxType.Int64, Batch, members[0].Architecture.Tokens!.Length);
-        string? total = columns.Score is null ? null : ScalarColumns.VectorName(columns.Score);
+        string? total = columns.Score is null ? null : OutputColumn.VectorName(columns.Score);
         if (members.Count == 1 || total is null)
         {
             AddTo(graph, members[0], x, new Wanted(latent, columns.StandardDeviation, null, total));
@@ -77,9 +76,9 @@ internal static partial class VaeGraphs
             graph.Prefix = "";
             graph.Node("Mul", [sum!, graph.Scalar(1f / members.Count)], total);
         }
-        foreach (var output in VaeTransformer.Outputs(latent, columns, members[0].LatentDimension, 1))
+        foreach (var output in columns.WithLatent(latent, members[0].LatentDimension, 1))
         {
-            graph.Output(output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name, OnnxType.Float, Batch, output.Size);
+            graph.Output(output.TensorName, OnnxType.Float, Batch, output.Size);
             if (output.SlotNames is { } names)
                 graph.SlotNames(output.Name, names);
         }

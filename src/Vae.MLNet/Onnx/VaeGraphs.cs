@@ -1,5 +1,5 @@
-using Vae.MLNet.Scoring;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
+
 
 namespace Vae.MLNet.Onnx;
 
@@ -53,10 +53,10 @@ internal static partial class VaeGraphs
     {
         var graph = new OnnxGraph("vae");
         string x = graph.Input(input, OnnxType.Float, Batch, model.FeatureCount);
-        AddTo(graph, model, x, new Wanted(latent, columns.StandardDeviation, columns.Reconstruction, columns.Score is { } score ? ScalarColumns.VectorName(score) : null));
-        foreach (var output in VaeTransformer.Outputs(latent, columns, model.LatentDimension, model.FeatureCount))
+        AddTo(graph, model, x, new Wanted(latent, columns.StandardDeviation, columns.Reconstruction, columns.Score is { } score ? OutputColumn.VectorName(score) : null));
+        foreach (var output in columns.WithLatent(latent, model.LatentDimension, model.FeatureCount))
         {
-            graph.Output(output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name, OnnxType.Float, Batch, output.Size);
+            graph.Output(output.TensorName, OnnxType.Float, Batch, output.Size);
             if (forSaving && output.SlotNames is { } names)
                 graph.SlotNames(output.Name, names);
         }

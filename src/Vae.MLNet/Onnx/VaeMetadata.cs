@@ -36,6 +36,9 @@ internal static class VaeMetadata
     /// <summary>JSON array that describes the transforms an exported pipeline was made of.</summary>
     public const string Pipeline = "vae.pipeline";
 
+    /// <summary>JSON object of the layout of a sequence model's columns.</summary>
+    public const string SequenceLayout = "vae.sequence_layout";
+
     public static void Write(OnnxGraph graph, VaeModel model, string kind)
     {
         var options = model.Options;
@@ -48,7 +51,7 @@ internal static class VaeMetadata
         if (options.Likelihood == MLNet.Likelihood.Categorical)
             graph.Metadata(GroupSize, options.GroupSize.ToString(CultureInfo.InvariantCulture));
         if (model.Architecture.Tokens is { } layout)
-            graph.Metadata(Sequences.TokenColumns.LayoutMetadata, layout.ToJson());
+            graph.Metadata(VaeMetadata.SequenceLayout, layout.ToJson());
         if (model.Noise is { Length: > 0 } noise)
             graph.Metadata(Noise, JsonSerializer.Serialize(noise));
         if (model.Residual is { Length: > 0 } residual)

@@ -1,6 +1,7 @@
 using Vae.MLNet.Data;
+using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
-using Vae.MLNet.Training;
+
 
 namespace Vae.MLNet;
 

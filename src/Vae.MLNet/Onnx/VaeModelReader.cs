@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Vae.MLNet.Inference;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet.Onnx;
 
@@ -11,29 +11,13 @@ internal static class VaeModelReader
 {
     private const int LargestDimension = 1 << 20, LongestJson = 1 << 24;
 
-    /// <summary>Reads all members of a sequence model.</summary>
-    public static SequenceVaeModel ReadSequences(OnnxFile file)
+    internal static SequenceLayout? Layout(OnnxFile file)
     {
-        if (file.Kind != VaeMetadata.SequenceKind)
-            throw Check.BadFile(file.Name, $"it holds no autoencoder of sequences; its kind is '{OnnxFile.Shown(file.Kind)}', '{VaeMetadata.SequenceKind}' is expected.");
-        var layout = Layout(file) ?? throw Check.BadFile(file.Name, $"its metadata has no '{Sequences.TokenColumns.LayoutMetadata}'.");
-        int count = Integer(file, VaeMetadata.Members);
-        // One after another, so that a number that is not true is found at the first member that is missing.
-        var members = new List<VaeModel>();
-        for (int member = 0; member < count; member++)
-            members.Add(Read(file, layout, member));
-        if (members.Any(member => !member.Architecture.HasSameShape(members[0].Architecture)))
-            throw Check.BadFile(file.Name, "its members differ in their architecture.");
-        return new SequenceVaeModel(layout, members);
-    }
-
-    private static SequenceLayout? Layout(OnnxFile file)
-    {
-        if (!file.Metadata.ContainsKey(Sequences.TokenColumns.LayoutMetadata))
+        if (!file.Metadata.ContainsKey(VaeMetadata.SequenceLayout))
             return null;
         try
         {
-            return SequenceLayout.FromJson(Json(file, Sequences.TokenColumns.LayoutMetadata));
+            return SequenceLayout.FromJson(Json(file, VaeMetadata.SequenceLayout));
         }
         catch (InvalidDataException e)
         {
@@ -43,7 +27,7 @@ internal static class VaeModelReader
 
     public static VaeModel Read(OnnxFile file) => Read(file, Layout(file), 0);
 
-    private static VaeModel Read(OnnxFile file, SequenceLayout? layout, int member)
+    internal static VaeModel Read(OnnxFile file, SequenceLayout? layout, int member)
     {
         switch (file.Kind)
         {
@@ -76,7 +60,7 @@ internal static class VaeModelReader
             Training(file, VaeMetadata.MemberKey(VaeMetadata.Training, member)));
     }
 
-    private static int Integer(OnnxFile file, string key)
+    internal static int Integer(OnnxFile file, string key)
     {
         string text = file.Required(key);
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= LargestDimension

@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace Vae.MLNet.Scoring;
+namespace Vae.MLNet.Pipelines;
 
 /// <summary>What chains of transforms keep to themselves, found through their public members.</summary>
 internal static class Chains

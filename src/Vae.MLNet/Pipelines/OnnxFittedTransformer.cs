@@ -1,8 +1,10 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Inference.Running;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Scoring;
 
-namespace Vae.MLNet.Scoring;
+namespace Vae.MLNet.Pipelines;
 
 /// <summary>Any saved transform of this library that is one graph from a float vector to float vectors, run in blocks.</summary>
 internal sealed class OnnxFittedTransformer : FittedTransformer

@@ -7,12 +7,11 @@ using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.Transforms;
 using Vae.MLNet.Data;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
-using Vae.MLNet.Scoring;
-using Vae.MLNet.Training;
 using static Vae.MLNet.Onnx.Proto.AttributeProto.Types;
 
-namespace Vae.MLNet.Onnx;
+namespace Vae.MLNet.Pipelines;
 
 /// <summary>Composes the graphs of a chain's transforms into one, by the columns that connect them.</summary>
 internal sealed class PipelineExport
@@ -162,7 +161,7 @@ internal sealed class PipelineExport
         var named = new List<(string Name, Value Value)>();
         foreach (var output in fitted.OutputColumns)
         {
-            if (outputs.TryGetValue(output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name, out var value))
+            if (outputs.TryGetValue(output.TensorName, out var value))
             {
                 _columns[output.Name] = value;
                 named.Add((output.Name, value));
@@ -170,7 +169,7 @@ internal sealed class PipelineExport
             else if (fitted is VaeAnomalyTransformer detector && output.IsLabel)
             {
                 // Given on request: the label is no output of the saved graph.
-                string score = outputs[ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn)].Tensor!;
+                string score = outputs[OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn)].Tensor!;
                 _columns[output.Name] = new Value(Node("Greater", [score, Floats([detector.Threshold])]), [1], OnnxType.Bool);
             }
             else
@@ -181,7 +180,7 @@ internal sealed class PipelineExport
         _lastMetadata = metadata;
         _lastOutputs = named;
         if (vae is not null)
-            _vae = (vae, prefix, outputs[vae.LatentColumnName], outputs[columns!.StandardDeviation!], outputs[columns.Reconstruction!], outputs[ScalarColumns.VectorName(columns.Score!)]);
+            _vae = (vae, prefix, outputs[vae.LatentColumnName], outputs[columns!.StandardDeviation!], outputs[columns.Reconstruction!], outputs[OutputColumn.VectorName(columns.Score!)]);
         _stages.Add(new(position, TypeName(fitted), [fitted.InputColumnName], [.. fitted.OutputColumns.Select(output => output.Name)]));
     }
 

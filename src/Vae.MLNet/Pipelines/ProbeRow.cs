@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace Vae.MLNet.Scoring;
+namespace Vae.MLNet.Pipelines;
 
 /// <summary>A row with values of its own choice in the float columns of any schema, for finding out what a transform does with them. Everything else is default.</summary>
 internal sealed class ProbeRow(DataViewSchema schema, Func<DataViewSchema.Column, float[]?> values) : DataViewRow

@@ -4,8 +4,9 @@ using Microsoft.ML.Transforms;
 using Microsoft.ML.Transforms.Onnx;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
+using Vae.MLNet.Sequences;
 
-namespace Vae.MLNet.Scoring;
+namespace Vae.MLNet.Pipelines;
 
 /// <summary>Replaces ML.NET's OnnxTransformers that carry transforms of this library by those transforms, which run in blocks.</summary>
 internal sealed class Rehydration(MLContext context)
@@ -92,7 +93,7 @@ internal sealed class Rehydration(MLContext context)
     {
         if (items.Count != 3 || !IsPrediction(items[1].Transformer) || items[2].Transformer is not ColumnSelectingTransformer || Shape(onnx, entry) is not ({ } input, var size, { } outputs))
             return null;
-        string score = ScalarColumns.VectorName(VaeAnomalyTransformer.ScoreColumn);
+        string score = OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn);
         var contributions = outputs.Where(output => output.Name != score).ToArray();
         if (contributions.Length > 1 || contributions.Length == outputs.Count || Threshold(items[1].Transformer, score) is not { } threshold)
             return null;
@@ -170,7 +171,7 @@ internal sealed class Rehydration(MLContext context)
         if (entry.Kind == VaeMetadata.SiteIndependentKind)
         {
             var site = SiteIndependentTransformer.Read(file);
-            return ScalarColumns.ColumnName(file.Model.Graph.Output[0].Name) is { } score
+            return OutputColumn.ColumnName(file.Model.Graph.Output[0].Name) is { } score
                 ? new SiteIndependentTransformer(context, score, input, site, Schema(input, site.Layout.Length, NumberDataViewType.Int64))
                 : null;
         }
@@ -178,7 +179,7 @@ internal sealed class Rehydration(MLContext context)
             return null;
         if (entry.Kind == VaeMetadata.SequenceKind)
         {
-            var sequences = VaeModelReader.ReadSequences(file);
+            var sequences = SequenceModelReader.Read(file);
             return new SequenceVaeTransformer(context, sequences, [], input, names.Latent, names.Others, Schema(input, sequences.Layout.Length, NumberDataViewType.Int64));
         }
         var model = VaeModelReader.Read(file);

@@ -1,5 +1,5 @@
 using Microsoft.ML;
-using Vae.MLNet.Scoring;
+using Vae.MLNet.Pipelines;
 
 namespace Vae.MLNet;
 

@@ -85,7 +85,7 @@ internal sealed class BlockDataView : IDataView
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
-            BlockGetters.CheckActive(column, active);
+            Check.ActiveColumn(column, active);
             return input.GetGetter<TValue>(input.Schema[column.Index]);
         }
 
@@ -186,7 +186,7 @@ internal sealed class BlockDataView : IDataView
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
-            BlockGetters.CheckActive(column, _active);
+            Check.ActiveColumn(column, _active);
             if (column.Index < _buffers.Length)
                 return _buffers[column.Index]!.Getter<TValue>(column, Current);
             int output = column.Index - _buffers.Length;

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Onnx;
 
 namespace Vae.MLNet.Scoring;
 
@@ -79,7 +80,7 @@ internal sealed class BlockRowMapper : IRowToRowMapper
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
-            BlockGetters.CheckActive(column, _active);
+            Check.ActiveColumn(column, _active);
             if (column.Index < _input.Schema.Count)
                 return _input.GetGetter<TValue>(_input.Schema[column.Index]);
             int output = column.Index - _input.Schema.Count;
@@ -142,10 +143,4 @@ internal static class BlockGetters
     private static ValueGetter<TValue> Cast<TValue>(Delegate getter, OutputColumn output) =>
         getter as ValueGetter<TValue> ?? throw new InvalidOperationException(
             $"Invalid TValue in GetGetter for column '{output.Name}': '{typeof(TValue)}' was asked for, '{output.Type.RawType}' is there.");
-
-    public static void CheckActive(DataViewSchema.Column column, bool[] active)
-    {
-        if (column.Index >= active.Length || !active[column.Index])
-            throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' is not active in this row.");
-    }
 }

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Onnx;
 
 namespace Vae.MLNet.Scoring;
 

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms.Onnx;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet;
@@ -49,7 +50,7 @@ public abstract class FittedTransformer : ITransformer, IDisposable
 
     /// <summary>
     /// The transform as an ONNX model. Tensor names are column names; a scalar column is an [N, 1] tensor under
-    /// <see cref="ScalarColumns.VectorName"/>.
+    /// <see cref="OutputColumn.VectorName"/>.
     /// </summary>
     internal abstract byte[] CreateSavedModel();
 
@@ -103,7 +104,7 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     private protected ITransformer OnnxTransform(byte[] model)
     {
         using var stream = new MemoryStream(model, writable: false);
-        string[] outputs = [.. OutputColumns.Where(output => !output.IsLabel).Select(output => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name)];
+        string[] outputs = [.. OutputColumns.Where(output => !output.IsLabel).Select(output => output.TensorName)];
         return Context.Transforms.ApplyOnnxModel(outputs, [InputColumnName], stream).Fit(EmptyData());
     }
 

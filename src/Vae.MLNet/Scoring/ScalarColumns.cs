@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Onnx;
 
 namespace Vae.MLNet.Scoring;
 
@@ -9,15 +10,7 @@ namespace Vae.MLNet.Scoring;
 /// </summary>
 internal static class ScalarColumns
 {
-    private const string VectorSuffix = ".Vector";
-
     private const string Score = "Score", PredictedLabel = "PredictedLabel";
-
-    /// <summary>Name of the [N, 1] tensor behind a scalar column.</summary>
-    public static string VectorName(string column) => column + VectorSuffix;
-
-    /// <summary>The scalar column whose [N, 1] tensor has the name; null where it is none.</summary>
-    public static string? ColumnName(string tensor) => tensor.Length > VectorSuffix.Length && tensor.EndsWith(VectorSuffix, StringComparison.Ordinal) ? tensor[..^VectorSuffix.Length] : null;
 
     /// <summary>
     /// Behind an ONNX transform that gives vectors of one for the scalar columns: the transforms that make them scalars under their own names
@@ -40,9 +33,9 @@ internal static class ScalarColumns
             chain = chain.Append(Copy(context, Aside(name), name));
         foreach (var scalar in scalars)
         {
-            chain = chain.Append(Identity(context, VectorName(scalar.Name)));
+            chain = chain.Append(Identity(context, OutputColumn.VectorName(scalar.Name)));
             chain = chain.Append(Copy(context, scalar.Name + ".Scalar", Score));
-            chain = chain.Append(Drop(context, Score, PredictedLabel, VectorName(scalar.Name)));
+            chain = chain.Append(Drop(context, Score, PredictedLabel, OutputColumn.VectorName(scalar.Name)));
         }
         foreach (string name in aside)
             chain = chain.Append(Copy(context, name, Aside(name)));

@@ -20,7 +20,7 @@ public sealed class VaeTransformer : FittedTransformer
     private readonly VaeOutputColumns _columns;
 
     internal VaeTransformer(MLContext context, VaeModel model, VaeTrainingHistory? history, string inputColumnName, string latentColumnName, VaeOutputColumns columns, DataViewSchema fitSchema)
-        : base(context, inputColumnName, Outputs(latentColumnName, columns, model.LatentDimension, model.FeatureCount), fitSchema)
+        : base(context, inputColumnName, columns.WithLatent(latentColumnName, model.LatentDimension, model.FeatureCount), fitSchema)
     {
         Model = model;
         History = history;
@@ -66,20 +66,6 @@ public sealed class VaeTransformer : FittedTransformer
     /// <exception cref="IOException">The file cannot be written.</exception>
     public OnnxExportReport ExportEncoder(string path, OnnxExportOptions options) => Model.ExportEncoder(path, options);
 
-    /// <summary>The output columns: vectors first, the scalar score last, as a saved model lists them.</summary>
-    internal static OutputColumn[] Outputs(string latent, VaeOutputColumns columns, int latentDimension, int features)
-    {
-        string[] slots = [.. Enumerable.Range(0, latentDimension).Select(i => Check.Invariant($"z{i}"))];
-        var outputs = new List<OutputColumn> { new(latent, latentDimension, SlotNames: slots) };
-        if (columns.StandardDeviation is { } deviation)
-            outputs.Add(new(deviation, latentDimension, SlotNames: slots));
-        if (columns.Reconstruction is { } reconstruction)
-            outputs.Add(new(reconstruction, features));
-        if (columns.Score is { } score)
-            outputs.Add(new(score, 1, IsScalar: true));
-        return [.. outputs];
-    }
-
     private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, Model.FeatureCount);
 
     private protected override int CheckInput(DataViewSchema inputSchema) =>
@@ -87,11 +73,9 @@ public sealed class VaeTransformer : FittedTransformer
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
         _session, CheckInput(inputSchema), InputColumnName, Model.FeatureCount,
-        [.. OutputColumns.Select(TensorName)], [.. OutputColumns.Select(output => output.Size)], capacity);
+        [.. OutputColumns.Select(output => output.TensorName)], [.. OutputColumns.Select(output => output.Size)], capacity);
 
     internal override byte[] CreateSavedModel() => CreateGraph(_columns, forSaving: true);
-
-    private static string TensorName(OutputColumn output) => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name;
 
     /// <summary>The graph with other columns than the transform has.</summary>
     internal byte[] CreateGraph(VaeOutputColumns columns) => CreateGraph(columns, forSaving: false);

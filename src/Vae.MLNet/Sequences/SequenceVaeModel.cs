@@ -1,6 +1,7 @@
 using Vae.MLNet.Data;
 using Vae.MLNet.Inference;
 using Vae.MLNet.Onnx;
+using Vae.MLNet.Sequences;
 
 namespace Vae.MLNet;
 
@@ -50,13 +51,13 @@ public sealed class SequenceVaeModel
     /// <remarks>The file is not trusted: what it says is compared with what is in it before memory is allocated, and references to other files are refused.</remarks>
     /// <exception cref="InvalidDataException">The file is damaged, or is no sequence model of this library and format version.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static SequenceVaeModel FromOnnx(string path) => VaeModelReader.ReadSequences(OnnxFile.Read(path));
+    public static SequenceVaeModel FromOnnx(string path) => SequenceModelReader.Read(OnnxFile.Read(path));
 
     /// <summary>Reads a model back from bytes; see <see cref="FromOnnx(string)"/>.</summary>
     /// <param name="model">An ONNX model.</param>
     /// <returns>The model.</returns>
     /// <exception cref="InvalidDataException">It is damaged, or is no sequence model of this library and format version.</exception>
-    public static SequenceVaeModel FromOnnx(byte[] model) => VaeModelReader.ReadSequences(OnnxFile.Parse(model, "ONNX bytes"));
+    public static SequenceVaeModel FromOnnx(byte[] model) => SequenceModelReader.Read(OnnxFile.Parse(model, "ONNX bytes"));
 
     /// <summary>Reads the one sequence model out of a pipeline that ML.NET saved.</summary>
     /// <param name="path">A file written by <c>mlContext.Model.Save</c>.</param>
@@ -67,7 +68,7 @@ public sealed class SequenceVaeModel
     {
         PipelineArchive.Entry[] found = [.. PipelineArchive.Read(path).Where(entry => entry.Kind == VaeMetadata.SequenceKind)];
         return found.Length == 1
-            ? VaeModelReader.ReadSequences(OnnxFile.Parse(found[0].Model, PipelineArchive.Name(path, found[0].Name)))
+            ? SequenceModelReader.Read(OnnxFile.Parse(found[0].Model, PipelineArchive.Name(path, found[0].Name)))
             : throw Check.BadFile(path, Check.Invariant($"it holds {found.Length} autoencoders of sequences; one is expected."));
     }
 

@@ -1,3 +1,5 @@
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>Where the training of a sequence model stands.</summary>
@@ -174,7 +176,7 @@ public sealed partial class SequenceVaeTrainer
             ValidationFraction = ValidationFraction,
             EarlyStopping = EarlyStopping,
             // The first member is what a single model of the same seed is.
-            Seed = member == 0 ? Seed : (int)(Training.SeedStream.Derive(Seed, Training.Purpose.Pool, member) >> 33),
+            Seed = member == 0 ? Seed : SeedStream.ToSeed(SeedStream.Derive(Seed, Purpose.Pool, member)),
             Device = Device,
             Threads = Threads,
             ExampleWeightColumnName = WeightColumnName,

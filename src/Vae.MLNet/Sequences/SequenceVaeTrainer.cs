@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Model;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Sequences;
 using Vae.MLNet.Training;
@@ -19,7 +20,7 @@ namespace Vae.MLNet;
 /// proportion to their weights; validation losses are weighted means.</para>
 /// <para>The output layer's biases start as the logits of the site-independent model of the same weighted sequences, so that the network has only to learn what goes
 /// beyond it.</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Input | Vector&lt;Int64, L&gt; of tokens with a sequence layout, as <see cref="VaeCatalog.LoadAlignment"/> makes |
@@ -28,7 +29,7 @@ namespace Vae.MLNet;
 /// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// </remarks>
 public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransformer>
 {
@@ -111,7 +112,7 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
     {
         Check.NotNull(inputSchema);
         TokenColumns.Require(inputSchema, _tokensColumn);
-        return ColumnShapes.Append(_context, inputSchema, VaeTransformer.Outputs(_outputColumn, Columns, _options.LatentDimension, features: 1));
+        return ColumnShapes.Append(_context, inputSchema, Columns.WithLatent(_outputColumn, _options.LatentDimension, features: 1));
     }
 
     private VaeOutputColumns Columns => new() { StandardDeviation = _options.StandardDeviationColumnName, Score = _options.ScoreColumnName };

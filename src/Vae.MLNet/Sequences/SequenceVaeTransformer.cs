@@ -24,7 +24,7 @@ public sealed class SequenceVaeTransformer : FittedTransformer
 
     internal SequenceVaeTransformer(MLContext context, SequenceVaeModel model, IReadOnlyList<VaeTrainingHistory> histories, string inputColumnName, string latentColumnName,
         VaeOutputColumns columns, DataViewSchema fitSchema)
-        : base(context, inputColumnName, VaeTransformer.Outputs(latentColumnName, columns, model.LatentDimension, 1), fitSchema)
+        : base(context, inputColumnName, columns.WithLatent(latentColumnName, model.LatentDimension, 1), fitSchema)
     {
         Model = model;
         Histories = histories;
@@ -51,8 +51,6 @@ public sealed class SequenceVaeTransformer : FittedTransformer
 
     internal override byte[] CreateSavedModel() => VaeGraphs.SequenceFile(Model.Members, InputColumnName, LatentColumnName, _columns);
 
-    private static string TensorName(OutputColumn output) => output.IsScalar ? ScalarColumns.VectorName(output.Name) : output.Name;
-
     private protected override void Dispose(bool disposing) => _session.Dispose();
 
     private sealed class Scorer : BlockScorer
@@ -72,7 +70,7 @@ public sealed class SequenceVaeTransformer : FittedTransformer
             _column = column;
             _length = owner.Model.Layout.Length;
             _tokens = new byte[capacity * _length];
-            _names = [.. owner.OutputColumns.Select(TensorName)];
+            _names = [.. owner.OutputColumns.Select(output => output.TensorName)];
             _outputs = [.. owner.OutputColumns.Select(output => new float[capacity * output.Size])];
         }
 

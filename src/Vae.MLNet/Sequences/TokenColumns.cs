@@ -10,9 +10,6 @@ internal static class TokenColumns
     /// <summary>Kind of the annotation that carries the layout as JSON text.</summary>
     public const string LayoutAnnotation = "SequenceLayout";
 
-    /// <summary>Key of the layout in the metadata of ONNX files.</summary>
-    public const string LayoutMetadata = "vae.sequence_layout";
-
     public static DataViewSchema.Annotations Annotations(SequenceLayout layout)
     {
         var builder = new DataViewSchema.Annotations.Builder();

@@ -1,6 +1,6 @@
 using Vae.MLNet.Inference;
+using Vae.MLNet.Model;
 using Vae.MLNet.Sequences;
-using Vae.MLNet.Training;
 
 namespace Vae.MLNet;
 
@@ -32,7 +32,7 @@ public sealed partial class VaeCatalog
         Check.NotNull(model);
         options = (options ?? new()).Validate();
         var resolver = new VariantResolver(model.Layout, options.Reference);
-        return Score(model, resolver, [.. Check.NotNull(variants).Select(resolver.Resolve)], options);
+        return VariantScorer.Differences(model, resolver, [.. Check.NotNull(variants).Select(resolver.Resolve)], options);
     }
 
     /// <summary>Scores every single substitution of every modelled position that has a residue in the reference; see <see cref="ScoreVariants"/>.</summary>
@@ -46,7 +46,7 @@ public sealed partial class VaeCatalog
         Check.NotNull(model);
         options = (options ?? new()).Validate();
         var resolver = new VariantResolver(model.Layout, options.Reference);
-        return Score(model, resolver, [.. resolver.AllSubstitutions().Select(resolver.Resolve)], options);
+        return VariantScorer.Differences(model, resolver, [.. resolver.AllSubstitutions().Select(resolver.Resolve)], options);
     }
 
     /// <summary>
@@ -62,7 +62,7 @@ public sealed partial class VaeCatalog
     public IReadOnlyList<double> ScoreSequences(SequenceVaeModel model, SequenceAlignment alignment, VariantScoringOptions? options = null)
     {
         Check.NotNull(model);
-        Fits(model.Layout, Check.NotNull(alignment), nameof(alignment));
+        SequenceGenerator.RequireFit(model.Layout, Check.NotNull(alignment), nameof(alignment));
         using var scorer = new VariantScorer(model, (options ?? new()).Validate());
         return scorer.Bounds(alignment.Tokens.ToArray());
     }
@@ -74,79 +74,6 @@ public sealed partial class VaeCatalog
     /// <returns>The sequences as an alignment, which <see cref="SequenceAlignment.SaveFasta"/> writes.</returns>
     /// <exception cref="ArgumentException">The alignment of the aggregate posterior has another length or alphabet than the model.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive, or an option is out of its range.</exception>
-    public SequenceAlignment SampleSequences(SequenceVaeModel model, int count, SequenceGenerationOptions? options = null)
-    {
-        Check.NotNull(model);
-        Check.AtLeast(count, 1);
-        options = (options ?? new()).Validate();
-        var layout = model.Layout;
-        if (options.AggregatePosterior is { } rows)
-            Fits(layout, rows, nameof(options.AggregatePosterior));
-        var tokens = new byte[checked(count * layout.Length)];
-        for (int m = 0; m < model.Members.Count; m++)
-        {
-            int own = (count - m + model.Members.Count - 1) / model.Members.Count, seed = (int)(SeedStream.Derive(options.Seed, Purpose.Sample, m) >> 33);
-            if (own == 0)
-                continue;
-            var how = new SequenceSampleOptions { Selection = options.Selection, Temperature = options.Temperature };
-            using var decoder = model.CreateDecoder(m);
-            var sampled = options.AggregatePosterior is { } alignment
-                ? decoder.Decode(Latents(model, m, alignment, own, seed), seed, how)
-                : decoder.Sample(own, seed, how);
-            for (int i = 0; i < own; i++)
-                sampled.Tokens.Slice(i * layout.Length, layout.Length).Span.CopyTo(tokens.AsSpan((i * model.Members.Count + m) * layout.Length));
-        }
-        return SequenceAlignment.FromTokens(layout, tokens);
-    }
-
-    private static void Fits(SequenceLayout layout, SequenceAlignment alignment, string name)
-    {
-        if (alignment.Length != layout.Length || !alignment.Alphabet.Equals(layout.Alphabet))
-        {
-            throw Check.Argument(name, Check.Invariant(
-                $"{name} has {alignment.Length} columns of alphabet {alignment.Alphabet}; the model has {layout.Length} of alphabet {layout.Alphabet}."));
-        }
-    }
-
-    /// <summary>Draws from the posteriors of sequences drawn by weight.</summary>
-    private static float[] Latents(SequenceVaeModel model, int member, SequenceAlignment alignment, int count, int seed)
-    {
-        var random = new Random(seed);
-        double[] cumulative = new double[alignment.Count];
-        double sum = 0;
-        for (int row = 0; row < cumulative.Length; row++)
-            cumulative[row] = sum += alignment.HasWeights ? alignment.Weights.Span[row] : 1;
-        var tokens = new byte[count * alignment.Length];
-        for (int i = 0; i < count; i++)
-        {
-            int found = Array.BinarySearch(cumulative, random.NextDouble() * sum);
-            alignment.Row(Math.Min(found < 0 ? ~found : found + 1, alignment.Count - 1)).CopyTo(tokens.AsSpan(i * alignment.Length));
-        }
-        using var encoder = model.CreateEncoder(member);
-        float[] latents = new float[count * model.LatentDimension], deviations = new float[latents.Length];
-        encoder.Encode(tokens, latents, deviations);
-        for (int i = 0; i < latents.Length; i++)
-            latents[i] += deviations[i] * (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-        return latents;
-    }
-
-    private static IReadOnlyList<VariantScore> Score(SequenceVaeModel model, VariantResolver resolver, ResolvedVariant[] variants, VariantScoringOptions options)
-    {
-        ResolvedVariant[] valid = [.. variants.Where(variant => variant.Status == VariantStatus.Valid)];
-        int length = model.Layout.Length;
-        double[] bounds = [];
-        if (valid.Length > 0)
-        {
-            // The reference comes first.
-            var tokens = new byte[checked((valid.Length + 1) * length)];
-            resolver.Reference.CopyTo(tokens);
-            for (int i = 0; i < valid.Length; i++)
-                resolver.Apply(valid[i], tokens.AsSpan((i + 1) * length, length));
-            using var scorer = new VariantScorer(model, options);
-            bounds = scorer.Bounds(tokens);
-        }
-        int next = 1;
-        return [.. variants.Select(variant =>
-            new VariantScore(variant.Text, variant.Status == VariantStatus.Valid ? bounds[next++] - bounds[0] : null, variant.Status, variant.Reason))];
-    }
+    public SequenceAlignment SampleSequences(SequenceVaeModel model, int count, SequenceGenerationOptions? options = null) =>
+        SequenceGenerator.Sample(Check.NotNull(model), Check.AtLeast(count, 1), (options ?? new()).Validate());
 }

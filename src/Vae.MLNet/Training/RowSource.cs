@@ -1,4 +1,5 @@
 using TorchSharp;
+using Vae.MLNet.Model;
 using static TorchSharp.torch;
 
 namespace Vae.MLNet.Training;
@@ -45,7 +46,7 @@ internal sealed class MemoryRows : IRowSource
     public MemoryRows(TrainingData data, int features, InputScale scale, int seed, Device device)
     {
         using var scope = NewDisposeScope();
-        _features = Scaled(tensor(data.Features, [data.Rows, features], device: device), scale).DetachFromDisposeScope();
+        _features = scale.Apply(tensor(data.Features, [data.Rows, features], device: device)).DetachFromDisposeScope();
         _weights = data.Weights is null ? null : tensor(data.Weights, device: device).DetachFromDisposeScope();
         _count = data.Rows;
         _seed = seed;
@@ -60,15 +61,6 @@ internal sealed class MemoryRows : IRowSource
         _count = data.Rows;
         _seed = seed;
         _block = TokenBlock;
-    }
-
-    /// <summary>Applies a scaling to rows of features.</summary>
-    internal static Tensor Scaled(Tensor features, InputScale scale)
-    {
-        if (scale.Kind == InputScaling.None)
-            return features;
-        var linear = (features - tensor(scale.Offset, device: features.device)) * tensor(scale.Factor, device: features.device);
-        return scale.Kind == InputScaling.RobustAsinh ? linear.asinh_() : linear;
     }
 
     public long Count => _count;

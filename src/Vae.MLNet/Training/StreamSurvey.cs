@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.ML;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet.Training;
 

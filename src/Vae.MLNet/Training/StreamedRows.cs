@@ -3,6 +3,7 @@ using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML;
 using TorchSharp;
+using Vae.MLNet.Model;
 using static TorchSharp.torch;
 
 namespace Vae.MLNet.Training;
@@ -109,7 +110,7 @@ internal sealed class StreamedRows : IRowSource
             var features = slot.Features.narrow(0, 0, slot.Count);
             if (_rows._device.type != DeviceType.CPU)
                 features = features.to(_rows._device);
-            batch = new(MemoryRows.Scaled(features, _rows._scale), slot.Weights?.narrow(0, 0, slot.Count).to(_rows._device), slot.Count);
+            batch = new(_rows._scale.Apply(features), slot.Weights?.narrow(0, 0, slot.Count).to(_rows._device), slot.Count);
             return true;
         }
 

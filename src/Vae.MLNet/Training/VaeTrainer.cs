@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using Vae.MLNet.Model;
 using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
 
@@ -16,7 +17,7 @@ namespace Vae.MLNet;
 /// <see cref="Options.KlReduction"/>. The reconstruction term of a row is the squared error averaged over the features (<see cref="Likelihood.MeanSquaredError"/>) or
 /// -log p(x|z) in nats summed over the features, with one z = μ + σ ε drawn for each row and step; it is averaged over the batch. The ELBO is the negative loss with a
 /// likelihood in nats, Beta 1 and a summed KL.</para>
-/// <para>
+///
 /// | | |
 /// |---|---|
 /// | Machine learning task | Dimensionality reduction, generative modelling, anomaly detection |
@@ -25,7 +26,7 @@ namespace Vae.MLNet;
 /// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
 /// | Exportable to ONNX | Yes |
-/// </para>
+///
 /// </remarks>
 public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
 {
@@ -111,7 +112,7 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
     {
         Check.NotNull(inputSchema);
         ColumnShapes.RequireFloatVector(inputSchema, _featureColumn);
-        return ColumnShapes.Append(_context, inputSchema, VaeTransformer.Outputs(_outputColumn, Columns(_options), _options.LatentDimension, features: 1));
+        return ColumnShapes.Append(_context, inputSchema, Columns(_options).WithLatent(_outputColumn, _options.LatentDimension, features: 1));
     }
 
     private static VaeOutputColumns Columns(Options options) => new()

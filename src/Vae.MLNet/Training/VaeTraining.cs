@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.ML;
 using TorchSharp;
+using Vae.MLNet.Model;
 using static TorchSharp.torch;
 
 namespace Vae.MLNet.Training;
@@ -146,9 +147,6 @@ internal sealed class VaeTraining
             set_num_threads(before);
         }
     }
-
-    /// <summary>Applies a scaling to rows of features.</summary>
-    internal static Tensor Scaled(Tensor features, InputScale scale) => MemoryRows.Scaled(features, scale);
 
     private static string Fingerprint(VaeTrainer.Options options, TrainingData training, TrainingData? validation)
     {

@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 using Spectre.Console;
 using TorchSharp;
 using Vae.MLNet.Anomaly;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 using static TorchSharp.torch;
 
 namespace Vae.MLNet.Benchmarks.Anomaly;
@@ -148,7 +148,7 @@ internal static class AnomalyBenchmark
         float[] axes;
         using (NewDisposeScope())
         {
-            var x = VaeTraining.Scaled(tensor(flat, [rows.Length, features]), scale);
+            var x = scale.Apply(tensor(flat, [rows.Length, features]));
             var (_, vectors) = linalg.eigh(x.t().mm(x));
             int kept = Components(features);
             axes = vectors.narrow(1, features - kept, kept).contiguous().data<float>().ToArray();
@@ -156,7 +156,7 @@ internal static class AnomalyBenchmark
         return test =>
         {
             using var scope = NewDisposeScope();
-            var x = VaeTraining.Scaled(tensor(test.SelectMany(row => row).ToArray(), [test.Length, features]), scale);
+            var x = scale.Apply(tensor(test.SelectMany(row => row).ToArray(), [test.Length, features]));
             var v = tensor(axes, [features, axes.Length / features]);
             return (x - x.mm(v).mm(v.t())).square().sum(1).data<float>().ToArray();
         };

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using TorchSharp;
 using Vae.MLNet.Anomaly;
+using Vae.MLNet.Model;
 using Vae.MLNet.Training;
 using static TorchSharp.torch;
 
@@ -187,7 +188,7 @@ public sealed class VaeAnomalyTrainerTests
             foreach (var one in models)
             {
                 using var network = new VaeNetwork(one.Architecture, CPU, one.Parameters, trainable: false);
-                var scaled = VaeTraining.Scaled(tensor(flat, [Rows, Features]), one.Scale);
+                var scaled = one.Scale.Apply(tensor(flat, [Rows, Features]));
                 float[] r = (scaled - network.Decode(network.Encode(scaled).Mean)).contiguous().data<float>().ToArray();
                 for (int j = 0; j < Features; j++)
                 {

@@ -1,6 +1,6 @@
 using Microsoft.ML;
+using Vae.MLNet.Model;
 using Vae.MLNet.Tests.Training;
-using Vae.MLNet.Training;
 using static Vae.MLNet.Tests.Training.LifeCycleRows;
 
 namespace Vae.MLNet.Tests.Evaluation;

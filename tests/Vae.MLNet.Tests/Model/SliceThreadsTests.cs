@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 
-namespace Vae.MLNet.Tests.Training;
+namespace Vae.MLNet.Tests.Model;
 
 [TestClass]
 public sealed class SliceThreadsTests

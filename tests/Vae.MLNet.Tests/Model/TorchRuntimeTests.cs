@@ -1,8 +1,8 @@
 using System.Text;
 using Microsoft.ML;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 
-namespace Vae.MLNet.Tests.Training;
+namespace Vae.MLNet.Tests.Model;
 
 [TestClass]
 public sealed class TorchRuntimeTests

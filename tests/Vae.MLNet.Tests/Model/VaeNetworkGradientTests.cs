@@ -1,9 +1,9 @@
 using TorchSharp;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Vae.MLNet.Tests.Training;
+namespace Vae.MLNet.Tests.Model;
 
 /// <summary>The backward pass that is written out, held to autograd on the loss as the documentation states it.</summary>
 [TestClass]

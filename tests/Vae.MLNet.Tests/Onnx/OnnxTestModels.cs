@@ -1,4 +1,5 @@
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
+
 
 namespace Vae.MLNet.Tests.Onnx;
 

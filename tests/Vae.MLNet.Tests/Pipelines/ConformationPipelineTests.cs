@@ -1,8 +1,9 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using Vae.MLNet.Onnx;
+using Vae.MLNet.Pipelines;
+using Vae.MLNet.Tests.Onnx;
 
-namespace Vae.MLNet.Tests.Onnx;
+namespace Vae.MLNet.Tests.Pipelines;
 
 [TestClass]
 public sealed class ConformationPipelineTests

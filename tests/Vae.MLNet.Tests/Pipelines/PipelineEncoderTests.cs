@@ -1,9 +1,9 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Inference;
-using Vae.MLNet.Onnx;
+using Vae.MLNet.Pipelines;
 
-namespace Vae.MLNet.Tests.Onnx;
+namespace Vae.MLNet.Tests.Pipelines;
 
 /// <summary>An exported pipeline as an encoder of raw data.</summary>
 [TestClass]

@@ -4,8 +4,10 @@ using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
+using Vae.MLNet.Pipelines;
+using Vae.MLNet.Tests.Onnx;
 
-namespace Vae.MLNet.Tests.Onnx;
+namespace Vae.MLNet.Tests.Pipelines;
 
 [TestClass]
 public sealed class PipelineExportTests

@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Onnx;
 
-namespace Vae.MLNet.Tests.Scoring;
+namespace Vae.MLNet.Tests.Pipelines;
 
 [TestClass]
 public sealed class RehydrateTests

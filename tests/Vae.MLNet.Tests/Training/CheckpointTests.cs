@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using Vae.MLNet.Model;
 using Vae.MLNet.Training;
 using static Vae.MLNet.Tests.Training.LifeCycleRows;
 

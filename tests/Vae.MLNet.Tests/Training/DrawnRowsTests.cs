@@ -1,4 +1,5 @@
 using TorchSharp;
+using Vae.MLNet.Model;
 using Vae.MLNet.Training;
 using static TorchSharp.torch;
 

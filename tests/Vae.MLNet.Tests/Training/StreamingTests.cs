@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using TorchSharp;
+using Vae.MLNet.Model;
 using Vae.MLNet.Training;
 using static Vae.MLNet.Tests.Training.LifeCycleRows;
 

@@ -1,5 +1,5 @@
 using TorchSharp;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 using static Vae.MLNet.Tests.Training.LifeCycleRows;
 
 namespace Vae.MLNet.Tests.Training;

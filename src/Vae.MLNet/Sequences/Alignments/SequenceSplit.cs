@@ -1,5 +1,5 @@
 using Vae.MLNet.Inference;
-using Vae.MLNet.Training;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet.Sequences;
 

@@ -1,9 +1,9 @@
 using Microsoft.ML.OnnxRuntime;
 using Vae.MLNet.Inference;
 using Vae.MLNet.Inference.Running;
+using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
-using Vae.MLNet.Training;
 
 namespace Vae.MLNet.Sequences;
 
@@ -24,6 +24,27 @@ internal sealed class VariantScorer : IDisposable
 
     private readonly int _latent, _samples, _threads;
     private readonly CancellationToken _cancellation;
+
+    /// <summary>Evidence lower bound of each valid variant less that of the reference.</summary>
+    public static IReadOnlyList<VariantScore> Differences(SequenceVaeModel model, VariantResolver resolver, ResolvedVariant[] variants, VariantScoringOptions options)
+    {
+        ResolvedVariant[] valid = [.. variants.Where(variant => variant.Status == VariantStatus.Valid)];
+        int length = model.Layout.Length;
+        double[] bounds = [];
+        if (valid.Length > 0)
+        {
+            // The reference comes first.
+            var tokens = new byte[checked((valid.Length + 1) * length)];
+            resolver.Reference.CopyTo(tokens);
+            for (int i = 0; i < valid.Length; i++)
+                resolver.Apply(valid[i], tokens.AsSpan((i + 1) * length, length));
+            using var scorer = new VariantScorer(model, options);
+            bounds = scorer.Bounds(tokens);
+        }
+        int next = 1;
+        return [.. variants.Select(variant =>
+            new VariantScore(variant.Text, variant.Status == VariantStatus.Valid ? bounds[next++] - bounds[0] : null, variant.Status, variant.Reason))];
+    }
 
     public VariantScorer(SequenceVaeModel model, VariantScoringOptions options)
     {
