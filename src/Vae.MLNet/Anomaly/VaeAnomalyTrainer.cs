@@ -72,6 +72,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         using var channel = host.Start("Training");
         var data = TrainingData.Read(input, _featureColumn, _options.Training(features, 0), features, _options.CancellationToken);
 
+        using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
         var members = new List<AnomalyMember>();
         float[]? sample = null, terms = null;
         for (int i = 0; i < _options.Members; i++)

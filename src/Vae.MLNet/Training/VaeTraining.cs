@@ -129,23 +129,18 @@ internal sealed class VaeTraining
                 $"WarmStart brings its own scaling of the features, {other.Options.Scaling}; Scaling has to be the same, it is {options.Scaling}.");
         }
         var device = TorchRuntime.Device(options.Device);
-        int before = get_num_threads(), threads = options.Threads > 0 ? options.Threads : before;
-        try
-        {
-            using var scope = NewDisposeScope();
-            using var rows = prepare(device);
-            float[] initial = options.WarmStart?.Parameters ?? VaeNetwork.Initialize(architecture, options.Seed);
-            rows.OutputBias?.CopyTo(initial, architecture["output.bias"].Offset);
-            using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
-            // Cores that work on slices of their own do not wait for each other within every product.
-            set_num_threads(Math.Max(1, threads / network.Slices));
-            var checkpoints = options.CheckpointFolder is { } folder ? new CheckpointStore(folder, options, rows.Fingerprint!, warn ?? (_ => { })) : null;
-            return new VaeTraining(options, architecture, device, rows, network, checkpoints).Train();
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        int threads = TorchThreads.Of(options.Threads);
+        using var loan = TorchThreads.Borrow(threads);
+        using var scope = NewDisposeScope();
+        using var rows = prepare(device);
+        // A copy: the warm start's model stays as it is.
+        float[] initial = options.WarmStart is { } model ? [.. model.Parameters] : VaeNetwork.Initialize(architecture, options.Seed);
+        rows.OutputBias?.CopyTo(initial, architecture["output.bias"].Offset);
+        using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
+        // Cores that work on slices of their own do not wait for each other within every product.
+        using var inner = TorchThreads.Borrow(Math.Max(1, threads / network.Slices));
+        var checkpoints = options.CheckpointFolder is { } folder ? new CheckpointStore(folder, options, rows.Fingerprint!, warn ?? (_ => { })) : null;
+        return new VaeTraining(options, architecture, device, rows, network, checkpoints).Train();
     }
 
     private static string Fingerprint(VaeTrainer.Options options, TrainingData training, TrainingData? validation)
