@@ -93,6 +93,7 @@ public sealed partial class VaeAnomalyTrainer
             GaussianNoise = GaussianNoise.LearnedPerFeature,
             Beta = Beta,
             Scaling = InputScaling.RobustAsinh,
+            SelfCheck = false,
             BatchSize = BatchSize,
             // The steps end the training; an epoch has at least one of them.
             Epochs = Steps,

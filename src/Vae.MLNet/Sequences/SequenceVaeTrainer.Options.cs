@@ -156,6 +156,8 @@ public sealed partial class SequenceVaeTrainer
         {
             LatentDimension = LatentDimension,
             HiddenLayers = HiddenLayers,
+            Scaling = InputScaling.None,
+            SelfCheck = false,
             DecoderHiddenLayers = DecoderHiddenLayers,
             Activation = Activation,
             Posterior = PosteriorParameterization.LogVariance,
