@@ -38,7 +38,8 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     public static InputScaling Choose(float[][] columns)
     {
         var moments = columns.Select(column => Moments(column, 1)).ToArray();
-        return Choose([.. moments.Select(moment => moment.Mean[0])], [.. moments.Select(moment => moment.Deviation[0])], j => columns[j]);
+        return Choose([.. moments.Select(moment => moment.Mean[0])], [.. moments.Select(moment => moment.Deviation[0])], j => columns[j],
+            columns.All(column => column[0] >= 0 && column[^1] <= 1));
     }
 
     /// <summary>The scaling that <see cref="InputScaling.Auto"/> stands for, with its constants.</summary>
@@ -46,7 +47,7 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     /// <param name="deviation">Population standard deviation of each feature.</param>
     /// <param name="data">Rows for the quantiles: all, or an even sample.</param>
     public static InputScale Auto(double[] mean, double[] deviation, float[] data) =>
-        Choose(mean, deviation, j => SortedColumn(data, mean.Length, j)) switch
+        Choose(mean, deviation, j => SortedColumn(data, mean.Length, j), data.All(value => value is >= 0 and <= 1)) switch
         {
             InputScaling.None => None,
             InputScaling.RobustAsinh => Robust(data, mean.Length),
@@ -59,11 +60,14 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     /// <summary>Standard deviations in units of what the quartiles say, above which far-out values rule a feature: 1 for normal values, 1.6 for exponential ones.</summary>
     private const double HeavyTail = 4;
 
-    private static InputScaling Choose(double[] mean, double[] deviation, Func<int, float[]> sorted)
+    private static InputScaling Choose(double[] mean, double[] deviation, Func<int, float[]> sorted, bool inUnitInterval)
     {
         double smallest = double.PositiveInfinity, largest = 0;
         foreach (double value in deviation.Where(value => value > 0))
             (smallest, largest) = (Math.Min(smallest, value), Math.Max(largest, value));
+        // Shares and grey levels: some may hardly vary, as pixels at a border, but most do.
+        if (inUnitInterval && deviation.Count(value => value * LargestRatio >= largest) * 4 >= deviation.Count(value => value > 0) * 3 && largest >= SmallestDeviation)
+            return InputScaling.None;
         bool moderate = mean.All(value => Math.Abs(value) <= LargestMean)
             && (largest == 0 || smallest >= SmallestDeviation && largest <= LargestDeviation && largest <= LargestRatio * smallest);
         if (moderate)

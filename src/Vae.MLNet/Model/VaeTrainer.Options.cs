@@ -7,7 +7,7 @@ public sealed partial class VaeTrainer
 {
     /// <summary>
     /// Options of the trainer. The defaults are those of the bead-spring polymer course where its data has the size of the course's, 10,000 rows of coordinates: three
-    /// hidden layers of 256, a two-dimensional latent, mean squared error plus 0.01 times the KL divergence averaged over batch and latent dimensions, Adam at 1e-3, 150
+    /// hidden layers of 256, a two-dimensional latent, mean squared error plus 0.01 times the KL divergence averaged over batch and latent dimensions, Adam at 1e-3, about 150
     /// epochs. Scaling, widths and epochs follow the data unless they are given.
     /// </summary>
     public sealed record Options
@@ -82,7 +82,7 @@ public sealed partial class VaeTrainer
         public int BatchSize { get; init; } = 128;
 
         /// <summary>
-        /// Passes over the training data. Default 0: by the number of rows, as many as make 12,000 optimiser steps, between 10 and 400 (150 for 10,000 rows in batches
+        /// Passes over the training data. Default 0: by the number of rows, as many as make 12,000 optimiser steps, between 10 and 400 (152 for 10,000 rows in batches
         /// of 128).
         /// </summary>
         public int Epochs { get; init; }

@@ -73,7 +73,10 @@ internal static class VaeModelReader
         string json = Json(file, key);
         try
         {
-            return VaeTrainer.Options.FromJson(json);
+            var options = VaeTrainer.Options.FromJson(json);
+            // A trained model has decided what the options may leave open.
+            return options.HiddenLayers is not null && options.Scaling != InputScaling.Auto ? options
+                : throw Check.BadFile(file.Name, $"'{key}' has no {(options.HiddenLayers is null ? "hidden layers" : "scaling of its own")}.");
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidOperationException or FormatException or OverflowException)
         {
