@@ -89,6 +89,24 @@ internal sealed class PipelineExport
         }
     }
 
+    /// <summary>The rows that a pipeline is compared on, by columns of its data.</summary>
+    internal static IReadOnlyDictionary<string, double[][]> Rows(MLContext context, ITransformer model, DataViewSchema inputSchema)
+    {
+        var rehydration = new Rehydration(context);
+        try
+        {
+            var export = new PipelineExport(inputSchema);
+            export.Add(rehydration.Apply(model), "");
+            export.DrawRows();
+            return export._rows;
+        }
+        finally
+        {
+            foreach (var created in rehydration.Created)
+                created.Dispose();
+        }
+    }
+
     private void Add(ITransformer transformer, string position)
     {
         if (Chains.AsChain(transformer) is { } chain)
@@ -568,20 +586,7 @@ internal sealed class PipelineExport
     /// <returns>The largest difference relative to the size of the output.</returns>
     private double Compare(MLContext context, ITransformer model, DataViewSchema schema, byte[] file, double tolerance)
     {
-        foreach (var (value, rows) in _models.Concat(_normalizers))
-        {
-            // Not drawn where nothing would take them.
-            if (value.Suggest is { } suggest)
-                suggest(rows());
-        }
-        foreach (var input in _graph.Input)
-        {
-            float[] zeros = new float[Dims(input).Aggregate(1L, (product, dim) => product * dim)];
-            if ((OnnxType)input.Type.TensorType.ElemType == OnnxType.Float)
-                _rows.TryAdd(input.Name, PipelineRows.Around(zeros, Array.ConvertAll(zeros, _ => 1f), _random));
-            else
-                _rows.TryAdd(input.Name, [.. Enumerable.Range(0, PipelineRows.Count).Select(_ => zeros.Select(_ => (double)_random.Next(2)).ToArray())]);
-        }
+        DrawRows();
 
         // Transforms for training alone may be such as change the rows' number.
         var whole = model.IsRowToRowMapper ? model : Chains.AsChain(model)!.GetModelFor(TransformerScope.Scoring);
@@ -607,6 +612,24 @@ internal sealed class PipelineExport
                 parts.Add(leaf, part = new TransformerChain<ITransformer>([.. _leaves.Take(leaf + 1).Select((transformer, i) => i == _vae?.Leaf ? everything ?? transformer : transformer)]));
             }
             return part;
+        }
+    }
+
+    private void DrawRows()
+    {
+        foreach (var (value, rows) in _models.Concat(_normalizers))
+        {
+            // Not drawn where nothing would take them.
+            if (value.Suggest is { } suggest)
+                suggest(rows());
+        }
+        foreach (var input in _graph.Input)
+        {
+            float[] zeros = new float[Dims(input).Aggregate(1L, (product, dim) => product * dim)];
+            if ((OnnxType)input.Type.TensorType.ElemType == OnnxType.Float)
+                _rows.TryAdd(input.Name, PipelineRows.Around(zeros, Array.ConvertAll(zeros, _ => 1f), _random));
+            else
+                _rows.TryAdd(input.Name, [.. Enumerable.Range(0, PipelineRows.Count).Select(_ => zeros.Select(_ => (double)_random.Next(2)).ToArray())]);
         }
     }
 
