@@ -77,7 +77,7 @@ public sealed partial class VaeAnomalyTrainer
             Check.AtLeast(Steps, 1);
             Check.AtLeast(LatentDimension, 0);
             if (ContributionsColumnName is { } name)
-                Check.ColumnName(name, nameof(ContributionsColumnName));
+                Check.GraphColumnName(name, nameof(ContributionsColumnName));
             // The rest is checked by the options of the members' training.
             Training(features: 1, member: 0).Validate();
             return this;

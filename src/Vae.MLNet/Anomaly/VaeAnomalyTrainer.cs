@@ -50,7 +50,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
     internal VaeAnomalyTrainer(MLContext context, string featureColumnName, Options? options)
     {
         _context = context;
-        _featureColumn = Check.ColumnName(featureColumnName);
+        _featureColumn = Check.GraphColumnName(featureColumnName);
         _options = (options ?? new()).Validate();
         string[] names = [_featureColumn, VaeAnomalyTransformer.PredictedLabelColumn, VaeAnomalyTransformer.ScoreColumn, .. _options.ContributionsColumnName is { } contributions ? [contributions] : Array.Empty<string>()];
         if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)

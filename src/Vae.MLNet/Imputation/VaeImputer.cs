@@ -42,8 +42,8 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
     internal VaeImputer(MLContext context, string outputColumnName, string inputColumnName, Options? options)
     {
         _context = context;
-        _outputColumn = Check.ColumnName(outputColumnName);
-        _inputColumn = Check.ColumnName(inputColumnName);
+        _outputColumn = Check.GraphColumnName(outputColumnName);
+        _inputColumn = Check.GraphColumnName(inputColumnName);
         if (_outputColumn == _inputColumn)
             throw Check.Argument(nameof(outputColumnName), $"The column name '{_outputColumn}' is used twice; input and output columns need names of their own.");
         _options = (options ?? new()).Validate();

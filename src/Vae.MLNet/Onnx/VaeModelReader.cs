@@ -95,7 +95,7 @@ internal static class VaeModelReader
     {
         foreach (var slot in architecture.Slots)
         {
-            if (file.HasInitializer(prefix + slot.Name))
+            if (file.HasParameter(prefix + slot.Name))
                 continue;
             if (!file.Metadata.TryGetValue(VaeMetadata.Parameters + prefix + slot.Name, out string? text))
             {
