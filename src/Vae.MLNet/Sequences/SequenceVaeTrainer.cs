@@ -131,7 +131,7 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
         if (options.ValidationFraction == 0)
             return (data, null);
         if (data.Rows < 2)
-            throw Check.Argument(nameof(Options.ValidationFraction), "One sequence cannot be on either side of a split; set ValidationFraction to 0 and EarlyStopping to null.");
+            throw Check.Argument(nameof(Options.ValidationFraction), "The data has one sequence (that counts), and at least two are expected. Where an alignment had more, its filters left them out (see SequenceAlignment.Filtering). To train on one all the same, set ValidationFraction to 0 and EarlyStopping to null.");
         var (training, held) = SequenceSplit.Run(data.Tokens, data.Weights, layout, options.ValidationFraction, options.ValidationIdentity, LargestValidation, seed);
         return (data.Select(training), data.Select(held));
     }

@@ -11,15 +11,20 @@ public sealed partial class VaeCatalog
     /// Loads an alignment: FASTA, A2M, A3M or Stockholm, plain or gzipped. The format and the compression are found out by default.
     /// </summary>
     /// <remarks>
-    /// In this order: sequences with too many gaps are left out, then columns, then (where asked for) sequences with ambiguous letters. What was left
-    /// out is in <see cref="SequenceAlignment.Filtering"/> and in the context's log. Reading is over bytes: 100,000 sequences of 300 columns take well under a second.
+    /// <para>In this order: sequences with too many gaps are left out, then columns, then (where asked for) sequences with ambiguous letters. What was left
+    /// out is in <see cref="SequenceAlignment.Filtering"/> and in the context's log. Reading is over bytes: 100,000 sequences of 300 columns take well under a second.</para>
+    /// <para>Lines of FASTA, A2M and A3M that start with <c>#</c> are comments. Where NUL bytes divide a file into several alignments (as ColabFold's server does), the first one
+    /// is read and the others are counted. HH-suite's rows of secondary structure and the like are set aside (<see cref="SequenceAlignment.AnnotationRows"/>).</para>
+    /// <para>Names are the first words of headers. Several sequences may have one name, such as several hits in one protein: the first keeps it, the next are called
+    /// <c>name#2</c>, <c>name#3</c>, … in column <c>Name</c>; column <c>Header</c> holds what is in the file. A first sequence without a name is called <c>query</c>, another
+    /// one by its place, such as <c>sequence7</c>.</para>
     /// </remarks>
     /// <param name="path">The file.</param>
     /// <param name="options">Options; the defaults where null.</param>
     /// <returns>The alignment, which is an <see cref="IDataView"/>.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is not an alignment: it is empty or damaged, has rows of different lengths, a letter that is not
-    /// of the alphabet, two sequences of one name, or nothing that passes the filters. The message names file, line and column.</exception>
+    /// of the alphabet, or nothing but the reference that passes the filters. The message names file, line and column.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ArgumentException">Options contradict one another or the file.</exception>
     public SequenceAlignment LoadAlignment(string path, SequenceAlignmentOptions? options = null)
@@ -31,6 +36,12 @@ public sealed partial class VaeCatalog
         using var channel = Environment.Register(nameof(LoadAlignment)).Start("Load");
         channel.Info(MessageSensitivity.None, Check.Invariant(
             $"{alignment.Count} of {f.SequencesRead} sequences ({f.SequencesDroppedForGaps} dropped for gaps, {f.SequencesDroppedForLetters} for ambiguous letters), {alignment.Length} of {f.ColumnsRead} columns."));
+        if (f.AnnotationRows > 0)
+            channel.Info(MessageSensitivity.None, Check.Invariant($"{f.AnnotationRows} rows of annotation set aside: {string.Join(", ", alignment.AnnotationRows.Select(row => row.Name).Distinct())}."));
+        if (f.RepeatedNames > 0)
+            channel.Info(MessageSensitivity.None, Check.Invariant($"{f.RepeatedNames} sequences have the name of an earlier one; they are numbered ('name#2')."));
+        if (f.AlignmentsSkipped > 0)
+            channel.Warning(MessageSensitivity.None, Check.Invariant($"The file holds {f.AlignmentsSkipped} more alignments behind the first one; they are not read."));
         return alignment;
     }
 

@@ -131,8 +131,6 @@ public sealed class LoadAlignmentTests
         Fails(">a\nACD\n>b\nACDE\n", "line 4, column 4: sequence 'b' is longer than the first one, 'a'");
         Fails(">a\nAC1D\n", "line 2, column 3: '1' is not a letter of alphabet AminoAcids");
         Fails(">a\nAC\n>b\nA\u0001\n", "line 4, column 2: byte 0x01");
-        Fails(">a\nACD\n>a x\nACD\n", "line 3, column 2: a second sequence is named 'a' (the first is in line 1)");
-        Fails(">\nACD\n", "line 1, column 2: the sequence has no name");
         Fails("ACD\n", "line 1, column 1: a header that starts with '>' is expected; found 'A'");
         Fails("", "the file has no sequences");
         Fails("\n \n", "the file has no sequences");
@@ -149,7 +147,8 @@ public sealed class LoadAlignmentTests
     public void Errors_Stockholm()
     {
         Fails("# STOCKHOLM 1.0\na ACD\nb AC\n//\n", "line 3, column 1: sequence 'b' has 2 columns");
-        Fails("# STOCKHOLM 1.0\na ACD\na ACD\n//\n", "line 3, column 1: a second sequence is named 'a'");
+        Fails("# STOCKHOLM 1.0\na ACD\na ACD\n//\n", "line 3, column 1: a second sequence is named 'a', as every one is named 2 times in a block");
+        Fails("# STOCKHOLM 1.0\na ACD\nb ACD\n#=GC RF xxx\na EF\nb EF\n#=GC RF xx\n//\n", "line 5, column 1: a second sequence is named 'a', as every one is named 2 times in a block");
         Fails("# STOCKHOLM 1.0\na A?D\n//\n", "line 2, column 4: '?' is not a letter");
         Fails("# STOCKHOLM 1.0\na ACD\n", "ends without '//'");
         Fails("# STOCKHOLM 1.0\n//\n", "no sequences");
@@ -281,6 +280,8 @@ public sealed class LoadAlignmentTests
     [DataRow("f.fasta", ">r/3-7 x|y\nACDEF\n>s\nAC-EF\n>t\nACDXF\n")]
     [DataRow("f.a2m", ">r/3-7 x|y\nACkDEF\n>s\nAC.-EF\n>t\nACnnDXF\n")]
     [DataRow("f.sto", "# STOCKHOLM 1.0\n#=GS r OS x\nr ACD\ns A-D\n\nr EF\ns EF\n//\n")]
+    [DataRow("g.sto", "# STOCKHOLM 1.0\nr ACD\ns A-D\ns GGG\n#=GC RF x.x\n\nr EF\ns EF\ns KK\n#=GC RF x.\n//\n")]
+    [DataRow("g.a3m", "#5\t1\n>ss_pred\nHHCCC\n>\nACkDEF\n>s\t30\nAC-EF\n>s\t22\nACnnDXF\n\0>102\nACD\n")]
     public void Damage_IsAlwaysNamed(string name, string text)
     {
         // Whatever bytes are changed, taken out or put in, the file is read or refused with its name; nothing else happens.
@@ -293,7 +294,7 @@ public sealed class LoadAlignmentTests
             for (int n = random.Next(1, 4); n > 0; n--)
             {
                 int at = random.Next(bytes.Count);
-                byte value = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)">\n\r #/-.aA|\t"[random.Next(12)];
+                byte value = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)">\n\r #/-.aA|\t\0=_s"[random.Next(16)];
                 switch (random.Next(4))
                 {
                     case 0: bytes[at] = value; break;

@@ -63,15 +63,32 @@ internal static partial class AlignmentBuilder
             finalRows.Add(row);
             written += keptColumns.Length;
         }
+        // A family of one sequence teaches nothing, and what comes next would only say that there are too few.
+        if (finalRows.Count == 1 && rows > 1)
+        {
+            throw Check.BadFile(path, Check.Invariant($"only the reference '{raw.Names[raw.ReferenceRow]}' of {rows} sequences passes the filters: ")
+                + Check.Invariant($"{droppedForGaps} have more than {options.MaxSequenceGapShare:P0} gaps in its columns (raise MaxSequenceGapShare)")
+                + Check.Invariant($"{(droppedForLetters > 0 ? $", {droppedForLetters} have ambiguous letters (set AmbiguousLetters to Unknown)" : "")}; at least one more is expected."));
+        }
         if (written < packed.Length)
             Array.Resize(ref packed, written);
 
         string referenceName = raw.Names[raw.ReferenceRow];
-        var layout = new SequenceLayout(alphabet, referenceName, reference, Numbers(options, referenceName, reference.Length), keptColumns,
+        int[] sources = raw.MatchColumns is { } match ? [.. keptColumns.Select(c => match[c])] : keptColumns;
+        var layout = new SequenceLayout(alphabet, referenceName, reference, Numbers(options, raw.ReferenceName, reference.Length), sources,
             [.. keptColumns.Select(c => residueOfColumn[c])]);
         var annotations = Annotations(options, raw, finalRows);
+        var filtering = new SequenceAlignmentFiltering(rows, columns, droppedForGaps, columns - keptColumns.Length, droppedForLetters)
+        {
+            AlignmentsSkipped = raw.AlignmentsSkipped,
+            RepeatedNames = raw.RepeatedNames,
+            AnnotationRows = raw.AnnotationRows.Count,
+        };
         return new SequenceAlignment(layout, [.. finalRows.Select(row => raw.Names[row])], [.. finalRows.Select(row => raw.Headers[row])], annotations, packed,
-            weights: null, new SequenceAlignmentFiltering(rows, columns, droppedForGaps, columns - keptColumns.Length, droppedForLetters));
+            weights: null, filtering)
+        {
+            AnnotationRows = raw.AnnotationRows,
+        };
     }
 
     /// <summary>The reference without gaps, and the residue in each column (-1 for none).</summary>
@@ -79,14 +96,16 @@ internal static partial class AlignmentBuilder
     {
         var letters = new StringBuilder();
         var residues = new int[raw.Columns];
-        int column = 0;
+        int column = 0, fileColumn = 0;
         foreach (byte b in raw.ReferenceText)
         {
             char c = (char)b;
             if (!alphabet.TryGetToken(c, out int token))
                 continue; // Spaces; anything else was found while reading.
             bool isGap = token == alphabet.GapToken;
-            bool insertion = raw.Insertions && (c == '.' || char.IsAsciiLetterLower(c));
+            bool insertion = raw.Insertions ? c == '.' || char.IsAsciiLetterLower(c)
+                : raw.MatchColumns is { } match && (column == match.Length || match[column] != fileColumn);
+            fileColumn++;
             if (!insertion)
                 residues[column++] = isGap ? -1 : letters.Length;
             if (!isGap)

@@ -1,6 +1,9 @@
 namespace Vae.MLNet.Sequences;
 
-/// <summary>Lines of a stream as bytes, without an allocation a line. Lines end at LF or CR LF; a UTF-8 byte order mark at the start is skipped.</summary>
+/// <summary>
+/// Lines of a stream as bytes, without an allocation a line. Lines end at LF, CR LF or CR; a UTF-8 byte order mark at the start is skipped. NUL divides the stream
+/// into parts: reading stops there until <see cref="TryNextPart"/>.
+/// </summary>
 internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
 {
     /// <summary>A longer line is no alignment: it would be a sequence of more than 64 million columns.</summary>
@@ -9,33 +12,81 @@ internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
     private byte[] _buffer = new byte[1 << 20];
     private int _start, _end;
     private long _read;
-    private bool _ended, _begun;
+    private bool _ended, _begun, _cut;
 
     /// <summary>Number of the line read last, counted from 1.</summary>
     public long LineNumber { get; private set; }
 
-    /// <summary>The next line without its end; valid until the next call.</summary>
+    /// <summary>Column of the NUL that ended the part, counted from 1; its line is the last one read where that was cut, the next one otherwise.</summary>
+    public int NulColumn { get; private set; }
+
+    /// <summary>Line of the NUL that ended the part, counted from 1.</summary>
+    public long NulLine { get; private set; }
+
+    /// <summary>The next line of this part without its end; valid until the next call.</summary>
     public bool TryRead(out ReadOnlySpan<byte> line)
     {
         int searched = 0;
         while (true)
         {
             var pending = _buffer.AsSpan(_start, _end - _start);
-            int length = pending[searched..].IndexOf((byte)'\n');
+            int length = pending[searched..].IndexOfAny((byte)'\n', (byte)'\r', (byte)0);
             if (length >= 0)
             {
                 length += searched;
-                _start += length + 1;
-                line = Finish(pending[..length]);
-                return true;
+                if (pending[length] == 0)
+                {
+                    // The NUL stays where it is: the next call finds it at the start.
+                    _start += length;
+                    if (length == 0)
+                    {
+                        (NulLine, NulColumn) = _cut ? (LineNumber, NulColumn) : (LineNumber + 1, 1);
+                        line = default;
+                        return false;
+                    }
+                    line = Finish(pending[..length]);
+                    _cut = true;
+                    NulColumn = length + 1;
+                    return true;
+                }
+                // Behind a CR at the border of the buffer, an LF may follow that belongs to it.
+                if (pending[length] != '\r' || length + 1 < pending.Length || _ended)
+                {
+                    bool pair = pending[length] == '\r' && length + 1 < pending.Length && pending[length + 1] == '\n';
+                    _start += length + (pair ? 2 : 1);
+                    line = Finish(pending[..length]);
+                    return true;
+                }
+                searched = length;
             }
-            if (_ended)
+            else if (_ended)
             {
                 _start = _end;
                 line = pending.IsEmpty ? default : Finish(pending);
                 return !pending.IsEmpty;
             }
-            searched = pending.Length;
+            else
+            {
+                searched = pending.Length;
+            }
+            Fill();
+        }
+    }
+
+    /// <summary>Goes on behind the NUL, or the run of them, that ended a part; false at the end of the stream.</summary>
+    public bool TryNextPart()
+    {
+        while (true)
+        {
+            int content = _buffer.AsSpan(_start, _end - _start).IndexOfAnyExcept((byte)0);
+            if (content >= 0)
+            {
+                _start += content;
+                return true;
+            }
+            _start = _end;
+            if (_ended)
+                return false;
             Fill();
         }
     }
@@ -53,8 +104,11 @@ internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
 
     private ReadOnlySpan<byte> Finish(ReadOnlySpan<byte> line)
     {
-        LineNumber++;
-        return line.EndsWith("\r"u8) ? line[..^1] : line;
+        // What follows a NUL within a line is of the same line.
+        if (!_cut)
+            LineNumber++;
+        _cut = false;
+        return line;
     }
 
     private void Fill()

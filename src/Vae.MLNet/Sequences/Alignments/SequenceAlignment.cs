@@ -7,11 +7,26 @@ namespace Vae.MLNet;
 
 /// <summary>What was left out when an alignment was loaded.</summary>
 /// <param name="SequencesRead">Sequences in the file.</param>
-/// <param name="ColumnsRead">Columns in the file (match columns for A2M and A3M).</param>
+/// <param name="ColumnsRead">Columns in the file (match columns for A2M and A3M, and for Stockholm with <c>#=GC RF</c>).</param>
 /// <param name="SequencesDroppedForGaps">Sequences with too many gaps.</param>
 /// <param name="ColumnsDropped">Columns with too many gaps or, where asked for, without residue of the reference.</param>
 /// <param name="SequencesDroppedForLetters">Sequences with ambiguous letters, where <see cref="AmbiguousLetterTreatment.DropSequence"/> is asked for.</param>
-public sealed record SequenceAlignmentFiltering(int SequencesRead, int ColumnsRead, int SequencesDroppedForGaps, int ColumnsDropped, int SequencesDroppedForLetters);
+public sealed record SequenceAlignmentFiltering(int SequencesRead, int ColumnsRead, int SequencesDroppedForGaps, int ColumnsDropped, int SequencesDroppedForLetters)
+{
+    /// <summary>Alignments behind the first one in the file, which alone is read.</summary>
+    public int AlignmentsSkipped { get; init; }
+
+    /// <summary>Sequences whose name an earlier one has, and whose <c>Name</c> got a number for it.</summary>
+    public int RepeatedNames { get; init; }
+
+    /// <summary>Rows of the file that annotate columns (see <see cref="SequenceAlignment.AnnotationRows"/>).</summary>
+    public int AnnotationRows { get; init; }
+}
+
+/// <summary>A row of an alignment file that says something about columns and is no sequence.</summary>
+/// <param name="Name">Its name, such as <c>ss_pred</c>, or <c>RF</c> for <c>#=GC RF</c>.</param>
+/// <param name="Text">Its text without blanks; in a file of one length, one character for each column of the file (<see cref="SequenceColumn.SourceColumn"/>).</param>
+public sealed record AlignmentAnnotationRow(string Name, string Text);
 
 /// <summary>
 /// Aligned sequences: N rows of L tokens, packed as bytes, with names, annotations and the layout of the columns. It is an
@@ -90,6 +105,12 @@ public sealed class SequenceAlignment : IDataView
 
     /// <summary>What was left out when the alignment was loaded.</summary>
     public SequenceAlignmentFiltering Filtering { get; }
+
+    /// <summary>
+    /// Rows of the file that annotate columns, in its order: HH-suite's secondary structure and accessibility (<c>&gt;ss_pred</c> and so on) and Stockholm's <c>#=GC</c> lines.
+    /// Empty where there are none.
+    /// </summary>
+    public IReadOnlyList<AlignmentAnnotationRow> AnnotationRows { get; internal init; } = [];
 
     /// <summary>All tokens, row-major, N · L bytes.</summary>
     public ReadOnlyMemory<byte> Tokens => _tokens;
@@ -195,7 +216,10 @@ public sealed class SequenceAlignment : IDataView
             Row(list[i]).CopyTo(tokens.AsSpan(i * Length));
         }
         return new SequenceAlignment(Layout, Pick(_names), Pick(_headers), [.. _annotations.Select(a => (a.Name, Pick(a.Values)))], tokens,
-            _weights is null ? null : Pick(_weights), Filtering);
+            _weights is null ? null : Pick(_weights), Filtering)
+        {
+            AnnotationRows = AnnotationRows,
+        };
 
         T[] Pick<T>(T[] values) => [.. list.Select(row => values[row])];
     }
@@ -246,7 +270,7 @@ public sealed class SequenceAlignment : IDataView
         }
         if (!any)
             throw Check.Argument(nameof(weights), "All weights are 0.");
-        return new SequenceAlignment(Layout, _names, _headers, _annotations, _tokens, weights.ToArray(), Filtering);
+        return new SequenceAlignment(Layout, _names, _headers, _annotations, _tokens, weights.ToArray(), Filtering) { AnnotationRows = AnnotationRows };
     }
 
     /// <summary>The same sequences with weights against redundancy (see <see cref="VaeCatalog.SequenceWeights"/>).</summary>

@@ -7,7 +7,7 @@ public enum AlignmentFormat
 {
     /// <summary>
     /// Stockholm where the content starts with <c># STOCKHOLM</c>; A2M or A3M where the file name says so (<c>.a2m</c>, <c>.a3m</c>, also with
-    /// <c>.gz</c> behind); FASTA otherwise.
+    /// <c>.gz</c> behind) or the first line is ColabFold's (lengths and copies of chains, such as <c>#8</c>, a tab and <c>1</c>); FASTA otherwise.
     /// </summary>
     Auto,
 
@@ -20,7 +20,10 @@ public enum AlignmentFormat
     /// <summary>A3M: A2M without the dots. Both are read by one rule.</summary>
     A3M,
 
-    /// <summary>Stockholm 1.0, in one block or several; rows of one length, <c>-</c> and <c>.</c> are gaps, lower case is the same as upper case; <c>#=GS</c> lines become annotations.</summary>
+    /// <summary>
+    /// Stockholm 1.0, in one block or several; rows of one length, <c>-</c> and <c>.</c> are gaps, lower case is the same as upper case; <c>#=GS</c> lines become annotations,
+    /// and <c>#=GC RF</c> says which columns are match columns (<see cref="SequenceAlignmentOptions.UseRfColumns"/>).
+    /// </summary>
     Stockholm,
 }
 
@@ -49,8 +52,22 @@ public sealed record SequenceAlignmentOptions
     /// <summary>What to do with ambiguous letters. The default is <see cref="AmbiguousLetterTreatment.Unknown"/>.</summary>
     public AmbiguousLetterTreatment AmbiguousLetters { get; init; } = AmbiguousLetterTreatment.Unknown;
 
-    /// <summary>Name of the sequence that numbers the columns. The default, null, is the first sequence.</summary>
+    /// <summary>Name of the sequence that numbers the columns; of several of this name the first. The default, null, is the first sequence.</summary>
     public string? ReferenceName { get; init; }
+
+    /// <summary>
+    /// Takes the match columns that a Stockholm file marks in a line <c>#=GC RF</c> (as HMMER and Infernal write it) as the alignment's columns: what is marked with
+    /// <c>.</c>, <c>-</c>, <c>_</c>, <c>~</c> or <c>*</c> there is an insertion, as lower case is in A2M. Without such a line all columns are taken. The default is true;
+    /// false takes all columns of the file.
+    /// </summary>
+    public bool UseRfColumns { get; init; } = true;
+
+    /// <summary>
+    /// Reads HH-suite's rows of annotation as sequences. The default, false, sets them aside (<see cref="SequenceAlignment.AnnotationRows"/>): in A2M and A3M headers that
+    /// start with <c>ss_</c>, <c>sa_</c> or <c>aa_</c>, in aligned FASTA those that start with <c>ss_pred</c>, <c>ss_conf</c>, <c>ss_dssp</c>, <c>sa_dssp</c> or <c>sa_pred</c>,
+    /// all in lower case and right behind the <c>&gt;</c>.
+    /// </summary>
+    public bool KeepAnnotationRows { get; init; }
 
     /// <summary>
     /// Number of the reference's first residue. The default, null, takes it from a name that ends in <c>/first-last</c> where that range has as
