@@ -57,6 +57,9 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     /// <summary>Coordinates of one unit stay well within these bounds; columns of a table hardly ever do.</summary>
     internal const double LargestMean = 10, SmallestDeviation = 0.1, LargestDeviation = 10, LargestRatio = 10;
 
+    /// <summary>Features of the smallest picture, 8 by 8.</summary>
+    internal const int FewestPixels = 64;
+
     /// <summary>Standard deviations in units of what the quartiles say, above which far-out values rule a feature: 1 for normal values, 1.6 for exponential ones.</summary>
     private const double HeavyTail = 4;
 
@@ -65,8 +68,8 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
         double smallest = double.PositiveInfinity, largest = 0;
         foreach (double value in deviation.Where(value => value > 0))
             (smallest, largest) = (Math.Min(smallest, value), Math.Max(largest, value));
-        // Shares and grey levels: some may hardly vary, as pixels at a border, but most do.
-        if (inUnitInterval && deviation.Count(value => value * LargestRatio >= largest) * 4 >= deviation.Count(value => value > 0) * 3 && largest >= SmallestDeviation)
+        // Grey levels: some may hardly vary, as pixels at a border, but most do. A few columns of shares are no picture.
+        if (inUnitInterval && mean.Length >= FewestPixels && deviation.Count(value => value * LargestRatio >= largest) * 4 >= deviation.Count(value => value > 0) * 3 && largest >= SmallestDeviation)
             return InputScaling.None;
         bool moderate = mean.All(value => Math.Abs(value) <= LargestMean)
             && (largest == 0 || smallest >= SmallestDeviation && largest <= LargestDeviation && largest <= LargestRatio * smallest);

@@ -94,7 +94,7 @@ public enum InputScaling
 
     /// <summary>
     /// Chosen by the training data. <see cref="None"/> where the features are of one moderate size, as coordinates of one unit are: every mean within ±10, every standard
-    /// deviation between 0.1 and 10, none above ten times another; or all values between 0 and 1 and three quarters of the features of like spread, as grey levels are. Otherwise <see cref="RobustAsinh"/> where a feature has far-out values (its standard deviation
+    /// deviation between 0.1 and 10, none above ten times another; or grey levels: at least 64 features, all between 0 and 1, three quarters of like spread. Otherwise <see cref="RobustAsinh"/> where a feature has far-out values (its standard deviation
     /// above four times what its quartiles say), else <see cref="Standardize"/>. <see cref="None"/> for Bernoulli and categorical likelihoods. What was chosen is
     /// logged, and <see cref="VaeModel.Options"/> of the trained model has it.
     /// </summary>

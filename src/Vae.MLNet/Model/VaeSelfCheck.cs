@@ -19,10 +19,12 @@ public sealed record VaeSelfCheck
     /// </summary>
     public required IReadOnlyList<double> ExplainedShares { get; init; }
 
-    /// <summary>Mean of <see cref="ExplainedShares"/>.</summary>
+    /// <summary>
+    /// Share of the variance of all features together that is explained, in the units that the model works in (after its scaling): features that hardly vary hardly count.
+    /// </summary>
     public required double ExplainedShare { get; init; }
 
-    /// <summary>The same mean on rows held out for validation; null where there are none.</summary>
+    /// <summary>The same share on rows held out for validation; null where there are none.</summary>
     public required double? ValidationExplainedShare { get; init; }
 
     /// <summary>KL divergence of each latent dimension's posterior from the prior in nats, mean over the rows.</summary>

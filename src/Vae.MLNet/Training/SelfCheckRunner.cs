@@ -25,12 +25,13 @@ internal static class SelfCheckRunner
 
         var (mean, sigma, logSigma) = network.Encode(x);
         double[] kl = Numbers(VaeNetwork.Kl(mean, sigma, logSigma).to(ScalarType.Float64).mean([0]));
-        var (shares, deviations) = Explained(model, x, network.Decode(mean));
+        var output = network.Decode(mean);
+        var (shares, deviations) = Explained(model, x, output);
         double? held = null;
         if (validation is not null)
         {
             var other = Take(validation, most);
-            held = Explained(model, other, network.Decode(network.Encode(other).Mean)).Shares.Average();
+            held = Explained(model, other, network.Decode(network.Encode(other).Mean), together: true).Shares[0];
         }
         var z = randn(rows, model.LatentDimension, device: device, generator: generator);
         double[] distances = Distances(x, Draw(model, network.Decode(z), generator));
@@ -40,7 +41,7 @@ internal static class SelfCheckRunner
             Rows = rows,
             Features = features,
             ExplainedShares = shares,
-            ExplainedShare = shares.Average(),
+            ExplainedShare = Explained(model, x, output, together: true).Shares[0],
             ValidationExplainedShare = held,
             KlPerDimension = kl,
             ActiveUnits = activeUnits,
@@ -76,11 +77,18 @@ internal static class SelfCheckRunner
     private static bool IsContinuous(VaeModel model) => model.Options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian;
 
     /// <summary>Explained share of each feature, and its standard deviation, in units of the data.</summary>
-    private static (double[] Shares, double[] Deviations) Explained(VaeModel model, Tensor scaled, Tensor output)
+    /// <param name="model">The model.</param>
+    /// <param name="scaled">Rows in the model's units.</param>
+    /// <param name="output">What the network gives for them.</param>
+    /// <param name="together">Of all features together, in the model's units.</param>
+    private static (double[] Shares, double[] Deviations) Explained(VaeModel model, Tensor scaled, Tensor output, bool together = false)
     {
-        var x = (IsContinuous(model) ? ExportCheck.Mean(model, scaled.cpu()) : scaled.cpu()).to(ScalarType.Float64);
-        var error = (x - ExportCheck.Mean(model, output.cpu()).to(ScalarType.Float64)).Squared().mean([0]);
+        bool plain = together && IsContinuous(model);
+        var x = (IsContinuous(model) && !plain ? ExportCheck.Mean(model, scaled.cpu()) : scaled.cpu()).to(ScalarType.Float64);
+        var error = (x - (plain ? output.cpu() : ExportCheck.Mean(model, output.cpu())).to(ScalarType.Float64)).Squared().mean([0]);
         var variance = (x - x.mean([0])).Squared().mean([0]);
+        if (together)
+            (error, variance) = (error.sum().unsqueeze(0), variance.sum().unsqueeze(0));
         double[] errors = Numbers(error), variances = Numbers(variance);
         return ([.. variances.Select((value, j) => value > 0 ? 1 - errors[j] / value : 1)], [.. variances.Select(Math.Sqrt)]);
     }
@@ -158,7 +166,9 @@ internal static class SelfCheckRunner
         if (options.Scaling == InputScaling.None && varying.Length > 1 && options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian)
         {
             int widest = varying.MaxBy(j => deviations[j]), narrowest = varying.MinBy(j => deviations[j]);
-            unscaled = deviations[widest] > UnequalSize * deviations[narrowest] && check.ExplainedShares[least] < PoorShare;
+            // A picture has pixels that hardly vary.
+            bool picture = deviations.Length >= InputScale.FewestPixels && varying.Count(j => UnequalSize * deviations[j] >= deviations[widest]) * 4 >= varying.Length * 3;
+            unscaled = !picture && deviations[widest] > UnequalSize * deviations[narrowest] && check.ExplainedShares[least] < PoorShare;
             if (unscaled)
             {
                 yield return Check.Invariant(

@@ -79,10 +79,20 @@ public sealed class DefaultsTests
     {
         var random = new Random(1);
         // A border pixel that hardly ever lights up beside pixels that do.
-        float[][] rows = [.. Enumerable.Range(0, 300).Select(i => Enumerable.Range(0, 9).Select(j => j == 0 ? (i == 7 ? 0.5f : 0) : random.NextSingle()).ToArray())];
+        float[][] rows = [.. Enumerable.Range(0, 300).Select(i => Enumerable.Range(0, 64).Select(j => j == 0 ? (i == 7 ? 0.5f : 0) : random.NextSingle()).ToArray())];
         var (model, _) = Fit(rows, new() { Epochs = 2 });
         using (model)
             Assert.AreEqual(InputScaling.None, model.Model.Options.Scaling);
+    }
+
+    [TestMethod]
+    public void Fit_FewSharesOfUnlikeSize_AreStandardised()
+    {
+        var random = new Random(1);
+        float[][] rows = [.. Enumerable.Range(0, 300).Select(_ => new[] { random.NextSingle(), 0.01f * random.NextSingle(), random.NextSingle(), random.NextSingle() })];
+        var (model, _) = Fit(rows, new() { Epochs = 2 });
+        using (model)
+            Assert.AreEqual(InputScaling.Standardize, model.Model.Options.Scaling);
     }
 
     [TestMethod]
