@@ -2,154 +2,314 @@ using System.CommandLine;
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using Microsoft.VisualBasic.FileIO;
+using Vae.MLNet.Data;
 
 namespace Vae.MLNet.Tool;
 
-/// <summary>Rows from a file: .npz or .npy as NumPy writes them, or a table of numbers in text, .csv or .tsv.</summary>
+/// <summary>The rows that a model takes.</summary>
+/// <param name="Model">The model, as errors call it.</param>
+/// <param name="Column">The pipeline's input column.</param>
+/// <param name="Shape">Size of a row's array.</param>
+/// <param name="Names">A name for each number, where the model knows them.</param>
+/// <param name="TakesMissing">Whether NaN stands for a missing value that the model fills in.</param>
+internal sealed record ModelInput(string Model, string Column, IReadOnlyList<int> Shape, IReadOnlyList<string>? Names, bool TakesMissing = false)
+{
+    public int Features => DataFile.Product(Shape);
+
+    public string ShapeText => string.Join(" x ", Shape);
+}
+
+/// <summary>How the columns of a table are matched with what a model was trained on.</summary>
+internal enum ColumnMatching
+{
+    Name,
+
+    Position,
+}
+
+/// <summary>How a file of rows is read.</summary>
+/// <param name="Array">The array of a .npz file.</param>
+/// <param name="Columns">The columns of a table, by name or place.</param>
+/// <param name="Table">How the text of a table is read.</param>
+/// <param name="Matching">How columns are matched with a model's.</param>
+internal sealed record RowSettings(string? Array, IReadOnlyList<string>? Columns, TableSettings Table, ColumnMatching Matching);
+
+/// <summary>Rows from a file: .npz or .npy as NumPy writes them, or a table of numbers in text.</summary>
+/// <param name="Path">The file.</param>
 /// <param name="View">The rows, in the column <see cref="Column"/>.</param>
+/// <param name="Column">The column.</param>
 /// <param name="Shape">Size of a row's array: [24], or [12, 2].</param>
 /// <param name="Names">Names of a table's columns, where it has them.</param>
-internal sealed record DataFile(IDataView View, IReadOnlyList<int> Shape, IReadOnlyList<string>? Names)
+internal sealed record DataFile(string Path, IDataView View, string Column, IReadOnlyList<int> Shape, IReadOnlyList<string>? Names)
 {
-    /// <summary>The column that a file's rows are loaded into.</summary>
-    public const string Column = "Input";
+    /// <summary>The column that a file's rows are loaded into for training.</summary>
+    public const string TrainingColumn = "Input";
 
-    public int Features => Shape.Aggregate(1, (product, size) => product * size);
+    /// <summary>How errors call a column of a table.</summary>
+    private Func<int, string> _label = place => Invariant($"number {place}");
 
-    public static DataFile Load(MLContext context, string path, string? array, string? columns)
+    private List<int>? _lines;
+    private long _firstRow;
+
+    public int Features => Product(Shape);
+
+    public long Rows => View.GetRowCount() ?? View.GetColumn<float[]>(Column).LongCount();
+
+    public static int Product(IReadOnlyList<int> shape) => shape.Aggregate(1, (product, size) => checked(product * size));
+
+    /// <summary>Reads rows to train on.</summary>
+    public static DataFile Load(MLContext context, string path, RowSettings settings, Terminal terminal, CancellationToken cancellationToken) =>
+        Load(context, path, settings, null, terminal, cancellationToken);
+
+    /// <summary>Reads rows for a model: columns of a table by name, or by their number where names are missing, arrays by shape.</summary>
+    public static DataFile Load(MLContext context, string path, RowSettings settings, ModelInput? model, Terminal terminal, CancellationToken cancellationToken)
     {
         if (!File.Exists(path))
-            throw new FileNotFoundException($"There is no file '{path}'.");
-        string ending = Path.GetExtension(path).ToLowerInvariant();
-        if (ending is ".csv" or ".tsv" or ".txt")
+            throw Directory.Exists(path) ? new UsageException($"'{path}' is a folder; a file of rows is expected.") : new FileNotFoundException($"There is no file '{path}'.");
+        if (IsArray(path))
         {
-            return array is null ? Table(context, path, ending == ".csv" ? "," : "\t", columns)
-                : throw new UsageException($"--array names an array of a .npz file; '{path}' is a table.");
+            return settings.Columns is null ? Array(path, settings.Array, model, terminal)
+                : throw new UsageException($"--columns chooses among the columns of a table; '{path}' is an array.");
         }
-        if (columns is not null)
-            throw new UsageException($"--columns chooses among the columns of a .csv or .tsv file; '{path}' is neither.");
-        var view = context.Vae.LoadNumPy(path, Column, array);
-        return view.Schema[Column].Type switch
-        {
-            VectorDataViewType { IsKnownSize: true } vector => new(view, vector.Dimensions, null),
-            _ => throw new InvalidDataException($"'{path}': the array has one dimension; rows of several numbers are expected, an array [n, d] or [n, beads, d]."),
-        };
+        return settings.Array is null ? Table(context, path, settings, model, terminal, cancellationToken)
+            : throw new UsageException($"--array names an array of a .npz file; '{path}' is a table.");
     }
 
-    /// <summary>Throws where a number is NaN or infinite, naming row and place.</summary>
-    public void CheckFinite(string path, CancellationToken cancellationToken)
+    /// <summary>Throws where a number is missing or infinite, naming row, line and column.</summary>
+    public void CheckFinite(CancellationToken cancellationToken)
     {
-        long row = 0;
+        long row = _firstRow;
         foreach (float[] values in View.GetColumn<float[]>(Column))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int bad = Array.FindIndex(values, value => !float.IsFinite(value));
+            int bad = System.Array.FindIndex(values, value => !float.IsFinite(value));
             if (bad >= 0)
-                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"'{path}', row {row}, {(Names is null ? "number" : "column")} {Names?[bad] ?? bad.ToString(CultureInfo.InvariantCulture)}: a finite number is expected, {values[bad]} was found."));
+            {
+                string place = Invariant($"'{Path}', row {row}{(_lines is null ? "" : Invariant($", line {_lines[(int)row]}"))}, {_label(bad)}");
+                throw new InvalidDataException(_lines is not null && float.IsNaN(values[bad])
+                    ? $"{place}: a number is expected, the value is missing. Fill it in, leave the row out, or leave the column out with --columns."
+                    : Invariant($"{place}: a finite number is expected, {values[bad]} was found."));
+            }
             row++;
         }
     }
 
-    /// <summary>Row of the file, as the encoder of a model sees it.</summary>
-    public IDataView TakeRow(MLContext context, long row)
+    /// <summary>One row alone.</summary>
+    /// <param name="context">Makes the view.</param>
+    /// <param name="row">Its place, from 0.</param>
+    /// <param name="option">The option that asks for it.</param>
+    public DataFile TakeRow(MLContext context, long row, string option)
     {
-        var one = context.Data.TakeRows(context.Data.SkipRows(View, row), 1);
-        using var cursor = one.GetRowCursor([]);
-        return cursor.MoveNext() ? one : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"There is no row {row}: rows count from 0."));
+        if (row >= Rows)
+            throw new UsageException(Invariant($"{option}: '{Path}' has no row {row}; it has {Rows} rows, counted from 0."));
+        // SkipRows takes no 0.
+        var view = context.Data.TakeRows(row == 0 ? View : context.Data.SkipRows(View, row), 1);
+        return this with { View = view, _firstRow = row };
     }
 
-    private static DataFile Table(MLContext context, string path, string separator, string? columns)
+    private static bool IsArray(string path)
     {
-        using var parser = new TextFieldParser(path) { Delimiters = [separator], HasFieldsEnclosedInQuotes = true, TrimWhiteSpace = true };
-        string[] first = Fields(parser, path) ?? throw new InvalidDataException($"'{path}' is empty; a table of numbers is expected.");
-        bool header = !first.All(field => TryNumber(field, out _));
-        int[] chosen = Choose(path, header ? first : null, first.Length, columns);
-        var rows = new List<TableRow>();
-        for (string[]? fields = header ? Fields(parser, path) : first; fields is not null; fields = Fields(parser, path))
-        {
-            if (fields.Length != first.Length)
-                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"'{path}', row {rows.Count}: {first.Length} fields are expected, {fields.Length} were found."));
-            var values = new float[chosen.Length];
-            for (int i = 0; i < chosen.Length; i++)
-            {
-                if (!TryNumber(fields[chosen[i]], out values[i]))
-                {
-                    throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                        $"'{path}', row {rows.Count}, column {(header ? $"'{first[chosen[i]]}'" : chosen[i].ToString(CultureInfo.InvariantCulture))}: a number is expected, '{fields[chosen[i]]}' was found."));
-                }
-            }
-            rows.Add(new TableRow { Input = values });
-        }
-        if (rows.Count == 0)
-            throw new InvalidDataException($"'{path}' has a header and no rows.");
-        string[]? names = header ? [.. chosen.Select(i => first[i])] : null;
-        return new(ToView(context, rows, [chosen.Length], names), [chosen.Length], names);
+        string ending = System.IO.Path.GetExtension(path).ToLowerInvariant();
+        if (ending is ".npy" or ".npz" or ".csv" or ".tsv" or ".txt")
+            return ending is ".npy" or ".npz";
+        using var stream = File.OpenRead(path);
+        if (!stream.CanSeek)
+            return false;
+        Span<byte> start = stackalloc byte[6];
+        int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        return start[..read].StartsWith("PK"u8) || start[..read].StartsWith(NumPyHeader.Magic);
     }
 
-    private static IDataView ToView(MLContext context, List<TableRow> rows, int[] shape, string[]? names)
+    private static DataFile Array(string path, string? name, ModelInput? model, Terminal terminal)
     {
-        var definition = SchemaDefinition.Create(typeof(TableRow));
-        definition[Column].ColumnType = new VectorDataViewType(NumberDataViewType.Single, shape);
-        if (names is not null)
-        {
-            var slots = new VBuffer<ReadOnlyMemory<char>>(names.Length, [.. names.Select(name => name.AsMemory())]);
-            definition[Column].AddAnnotation("SlotNames", slots, new VectorDataViewType(TextDataViewType.Instance, names.Length));
-        }
-        return context.Data.LoadFromEnumerable(rows, definition);
-    }
-
-    private static string[]? Fields(TextFieldParser parser, string path)
-    {
+        NumPyArray array;
         try
         {
-            return parser.ReadFields();
+            array = NumPyFile.Read(path, [name])[0];
         }
-        catch (MalformedLineException e)
+        catch (ArgumentException e)
         {
-            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"'{path}', line {e.LineNumber}: the quotes do not close."), e);
+            throw new UsageException($"--array: {e.Message.Replace(" (Parameter 'arrayName')", "", StringComparison.Ordinal)}");
         }
+        if (array.Shape is not [var rows, .. { Length: > 0 } shape] || shape.Contains(0))
+            throw new InvalidDataException($"'{path}': an array [n, d] or [n, beads, d] is expected, rows of numbers; its shape is [{string.Join(", ", array.Shape)}].");
+        if (rows == 0)
+            throw new InvalidDataException($"'{path}' has no rows.");
+        if (model is not null)
+        {
+            // Where either side is flat, the order of the numbers is that of the other's array.
+            bool same = shape.SequenceEqual(model.Shape), flat = shape.Length == 1 || model.Shape.Count == 1;
+            if (!same && !(flat && Product(shape) == model.Features))
+            {
+                throw new InvalidDataException(Invariant(
+                    $"'{model.Model}' takes rows of {model.ShapeText} numbers{(model.Names is null ? "" : $" ({TableText.List(model.Names)})")}; '{path}' has rows of {string.Join(" x ", shape)}."));
+            }
+            if (model.Names is not null)
+                terminal.Note($"'{path}' has no names: its {model.Features} numbers are taken as {TableText.List(model.Names)}.");
+            array = array with { Shape = [rows, .. model.Shape] };
+        }
+        string column = model?.Column ?? TrainingColumn;
+        return new(path, new NumPyDataView([(column, array)]), column, model?.Shape ?? shape, null);
+    }
+
+    private static DataFile Table(MLContext context, string path, RowSettings settings, ModelInput? model, Terminal terminal, CancellationToken cancellationToken)
+    {
+        string[]? names = null;
+        var table = TableText.Read(path, settings.Table, settings.Matching == ColumnMatching.Name ? model?.Names : null, (header, count) =>
+        {
+            int[] chosen = Choose(path, header, count, settings.Columns);
+            if (model is not null)
+                return Match(path, header, count, chosen, settings, model, terminal);
+            names = header is null ? null : [.. chosen.Select(place => header[place])];
+            if (names?.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            {
+                throw new InvalidDataException(
+                    $"'{path}': several columns are called '{twice.Key}', so that a model could not tell them apart. The columns are {TableText.List(header!)}; --columns chooses among them.");
+            }
+            WarnOfIndex(path, header, chosen, terminal);
+            return chosen;
+        }, terminal.Note, cancellationToken);
+
+        string column = model?.Column ?? TrainingColumn;
+        int[] shape = model is null ? [table.Columns.Count] : [.. model.Shape];
+        var definition = SchemaDefinition.Create(typeof(TableRow));
+        definition[0].ColumnName = column;
+        definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, shape);
+        // A model's rows have its names, also where those of the file were overruled.
+        if ((model is null ? names : model.Names) is { } slots)
+            definition[0].AddAnnotation("SlotNames", new VBuffer<ReadOnlyMemory<char>>(slots.Count, [.. slots.Select(name => name.AsMemory())]), new VectorDataViewType(TextDataViewType.Instance, slots.Count));
+        var view = context.Data.LoadFromEnumerable(table.Rows.ConvertAll(values => new TableRow { Values = values }), definition);
+        return new(path, view, column, shape, names) { _lines = table.Lines, _label = place => table.Label(table.Columns[place]) };
     }
 
     /// <summary>Places of the columns asked for: names where there is a header, or numbers that count from 0.</summary>
-    private static int[] Choose(string path, string[]? header, int count, string? columns)
+    private static int[] Choose(string path, IReadOnlyList<string>? header, int count, IReadOnlyList<string>? columns)
     {
         if (columns is null)
             return [.. Enumerable.Range(0, count)];
-        return [.. columns.Split(',', StringSplitOptions.TrimEntries).Select(name =>
+        int[] chosen = [.. columns.Select(name =>
         {
-            int at = header is null ? -1 : Array.IndexOf(header, name);
-            if (at < 0 && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < count)
-                at = number;
-            return at >= 0 ? at : throw new UsageException($"--columns: '{path}' has no column '{name}'; it has {(header is null ? $"{count} columns without names" : string.Join(", ", header))}.");
+            int[] found = header is null ? [] : Places(header, name);
+            if (found.Length > 1)
+                throw new UsageException($"--columns: '{path}' has {found.Length} columns called '{name}', at {string.Join(", ", found)}; choose by these numbers.");
+            if (found.Length == 1)
+                return found[0];
+            return int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < count ? number
+                : throw new UsageException($"--columns: '{path}' has no column '{name}'; it has {(header is null ? Invariant($"{count} columns without names, counted from 0") : TableText.List(header))}.");
         })];
+        return chosen.Distinct().Count() == chosen.Length ? chosen : throw new UsageException($"--columns names a column twice: {string.Join(", ", columns)}.");
     }
 
-    private static bool TryNumber(string field, out float value) => float.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+    /// <summary>The columns that a model takes, in its order.</summary>
+    private static int[] Match(string path, IReadOnlyList<string>? header, int count, int[] chosen, RowSettings settings, ModelInput model, Terminal terminal)
+    {
+        string[] there = header is null ? [] : [.. chosen.Select(place => header[place])];
+        if (header is not null && settings.Matching == ColumnMatching.Name)
+        {
+            // Names that the tool gives to numbers without any are known again.
+            var expected = model.Names ?? RowFormat.DefaultNames(model.Features);
+            string[] missing = [.. expected.Where(name => !there.Contains(name))], doubled = [.. expected.Where(name => there.Count(found => found == name) > 1)];
+            if (missing.Length == 0 && doubled.Length == 0)
+            {
+                int[] places = [.. expected.Select(name => chosen[System.Array.IndexOf(there, name)])];
+                WarnOfIndex(path, header, places, terminal);
+                return places;
+            }
+            if (model.Names is not null)
+            {
+                string problem = string.Join(" and ", new[]
+                {
+                    missing.Length > 0 ? $"'{path}' has no {(missing.Length == 1 ? "column" : "columns")} {TableText.List(missing)}" : null,
+                    doubled.Length > 0 ? $"'{path}' has more than one column {TableText.List(doubled)}" : null,
+                }.OfType<string>());
+                throw new InvalidDataException(
+                    $"{problem}. '{model.Model}' takes {TableText.List(expected)}; the file has {TableText.List(there)}{(there.Length == header.Count ? "" : $" of {TableText.List(header)}")}. "
+                    + "--match position takes the columns in their order.");
+            }
+        }
+        if (chosen.Length != model.Features)
+        {
+            throw new InvalidDataException(Invariant(
+                $"'{model.Model}' takes rows of {model.ShapeText} numbers{(model.Names is null ? "" : $" ({TableText.List(model.Names)})")}; '{path}' has {(chosen.Length == count ? "" : $"{chosen.Length} chosen of ")}{count} columns{(header is null ? " without names" : $" ({TableText.List(there)})")}. --columns chooses among them."));
+        }
+        string what = header is null ? $"'{path}' has no names" : model.Names is null ? $"'{model.Model}' knows no names" : "--match position";
+        terminal.Note(Invariant($"{what}: the {chosen.Length} columns{(header is null ? "" : $" of '{path}' ({TableText.List(there)})")} are taken in their order{(model.Names is null ? "" : $" as {TableText.List(model.Names)}")}."));
+        WarnOfIndex(path, header, chosen, terminal);
+        return chosen;
+    }
+
+    /// <summary>pandas writes its index as a first column without a name, and calls it 'Unnamed: 0' when it has read and written it once more.</summary>
+    private static void WarnOfIndex(string path, IReadOnlyList<string>? header, int[] chosen, Terminal terminal)
+    {
+        if (header is not { Count: > 1 } || header[0] is not ("" or "Unnamed: 0"))
+            return;
+        terminal.Warning($"'{path}': the first column {(header[0].Length == 0 ? "has no name" : $"is called '{header[0]}'")}, as the index that pandas writes. "
+            + (chosen.Contains(0) ? "It is used as one of the numbers; --columns leaves it out, as does index=False in to_csv." : "It is not used."));
+    }
+
+    private static int[] Places(IReadOnlyList<string> header, string name) => [.. Enumerable.Range(0, header.Count).Where(place => header[place] == name)];
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
     private sealed class TableRow
     {
-        public float[] Input { get; set; } = [];
+        public float[] Values { get; set; } = [];
     }
 }
 
-/// <summary>The argument and the options that say which rows a command reads.</summary>
-internal sealed class DataArgument
+/// <summary>The options that say how a file of rows is read; every command that reads one has them.</summary>
+internal sealed class RowOptions
 {
-    private readonly Argument<string> _path = new("data") { Description = "Rows: .npz or .npy ([n, d] or [n, beads, dimensions]), .csv or .tsv." };
-
     private readonly Option<string?> _array = new("--array") { Description = "Name of the array in a .npz file that holds several.", HelpName = "name" };
 
-    private readonly Option<string?> _columns = new("--columns") { Description = "Columns of a table to use, by name or by place from 0; all by default.", HelpName = "a,b,..." };
+    private readonly Option<string?> _columns = new("--columns") { Description = "Columns of a table to use, by name or by place from 0. Default: those that the model was trained on; all in training.", HelpName = "a,b,..." };
 
-    public DataArgument(Command command)
+    private readonly Choice<HeaderMode> _header = new("--header", "Whether the first row of a table holds the names of its columns; auto tells what it takes, and fails where that cannot be told.", HeaderMode.Auto);
+
+    private readonly Option<string?> _separator = new("--separator") { Description = "What separates the fields of a table: ',', ';', tab, blanks or another sign. Found from the text by default.", HelpName = "sign" };
+
+    private readonly Choice<ColumnMatching>? _matching;
+
+    /// <param name="command">The command that gets the options.</param>
+    /// <param name="forModel">Whether the rows are matched with a model.</param>
+    public RowOptions(Command command, bool forModel)
     {
-        command.Add(_path);
+        _separator.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && TableText.ParseSeparator(token.Value) is null)
+                result.AddError($"--separator has to be ',', ';', tab, blanks or another sign; it is '{token.Value}'.");
+        });
         command.Add(_array);
         command.Add(_columns);
+        command.Add(_header.Option);
+        command.Add(_separator);
+        if (!forModel)
+            return;
+        _matching = new("--match", "How the columns of a table are matched with those that the model was trained on.", ColumnMatching.Name);
+        command.Add(_matching.Option);
+    }
+
+    public RowSettings Read(ParseResult arguments) => new(
+        arguments.GetValue(_array),
+        arguments.GetValue(_columns) is { } columns ? TableText.ParseNames(columns) : null,
+        new(_header.Read(arguments), arguments.GetValue(_separator) is { } separator ? TableText.ParseSeparator(separator) : null),
+        _matching?.Read(arguments) ?? ColumnMatching.Name);
+}
+
+/// <summary>The argument that names a file of rows, and its options.</summary>
+internal sealed class DataArgument
+{
+    private readonly Argument<string> _path = new("data") { Description = "Rows: .npz or .npy ([n, d] or [n, beads, dimensions]), or a table (.csv, .tsv, .txt, also in .gz)." };
+
+    private readonly RowOptions _options;
+
+    public DataArgument(Command command, bool forModel)
+    {
+        command.Add(_path);
+        _options = new(command, forModel);
     }
 
     public string Path(ParseResult arguments) => arguments.GetRequiredValue(_path);
 
-    public DataFile Load(MLContext context, ParseResult arguments) => DataFile.Load(context, Path(arguments), arguments.GetValue(_array), arguments.GetValue(_columns));
+    public RowSettings Settings(ParseResult arguments) => _options.Read(arguments);
 }

@@ -9,7 +9,7 @@ namespace Vae.MLNet.Tool;
 /// <summary>A point of the latent space, given by its coordinates or as the code of a row of a file.</summary>
 internal sealed class LatentPoint(Option<float[]?> coordinates, Option<string?> row)
 {
-    public float[] Read(ParseResult arguments, MLContext context, ModelSource source, VaeDecoder decoder)
+    public float[] Read(ParseResult arguments, RowOptions rows, MLContext context, ModelSource source, VaeDecoder decoder, Terminal terminal, CancellationToken cancellationToken)
     {
         float[]? given = arguments.GetNumbers(coordinates);
         string? place = arguments.GetValue(row);
@@ -23,9 +23,13 @@ internal sealed class LatentPoint(Option<float[]?> coordinates, Option<string?> 
         int colon = place!.LastIndexOf(':');
         if (colon <= 0 || !long.TryParse(place.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long number))
             throw new UsageException($"{row.Name} has to be a file, a colon and the number of a row, such as paths.npz:12; it is '{place}'.");
-        var one = DataFile.Load(context, place[..colon], null, null).TakeRow(context, number);
         var (pipeline, schema) = source.LoadPipeline(context);
         using (pipeline as IDisposable)
-            return pipeline.Transform(source.Fit(context, schema, one)).GetColumn<float[]>("Latent").Single();
+        {
+            var file = source.LoadRows(context, pipeline, schema, place[..colon], rows.Read(arguments), terminal, cancellationToken).TakeRow(context, number, row.Name);
+            if (!source.Input(pipeline, schema).TakesMissing)
+                file.CheckFinite(cancellationToken);
+            return pipeline.Transform(file.View).GetColumn<float[]>(ModelSource.LatentColumn(pipeline)).Single();
+        }
     }
 }

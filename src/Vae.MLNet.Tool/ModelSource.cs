@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
 using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Tool;
 
@@ -49,13 +52,14 @@ internal sealed class ModelSource
 
     private readonly string _path;
     private readonly bool _folder;
+    private TrainedRows? _rows;
 
     private ModelSource(string path, bool folder)
     {
         _path = path;
         _folder = folder;
         if (folder && File.Exists(Path.Combine(path, RecordName)))
-            (Shape, Names) = ReadRecord(Path.Combine(path, RecordName));
+            _rows = ReadRecord(Path.Combine(path, RecordName));
     }
 
     public static ModelSource Of(string path)
@@ -73,11 +77,32 @@ internal sealed class ModelSource
 
     public string Location => _path;
 
-    public IReadOnlyList<int>? Shape { get; }
+    /// <summary>How the model's rows look in files.</summary>
+    public RowFormat Format(MLContext context, int features)
+    {
+        var rows = KnownRows(context, features);
+        return RowFormat.Of(features, rows?.Shape, rows?.Names);
+    }
 
-    public IReadOnlyList<string>? Names { get; }
+    /// <summary>The rows that a pipeline takes.</summary>
+    public ModelInput Input(ITransformer pipeline, DataViewSchema schema)
+    {
+        DataViewSchema.Column[] columns = [.. schema.Where(column => !column.IsHidden)];
+        if (columns is not [{ Type: VectorDataViewType { IsKnownSize: true } type } column] || type.ItemType != NumberDataViewType.Single)
+        {
+            throw new InvalidDataException(
+                $"'{_path}' is a pipeline of {columns.Length} input columns ({string.Join(", ", columns.Select(column => $"{column.Name}: {column.Type}"))}); one vector column of Single is expected.");
+        }
+        var rows = _rows?.Features == type.Size ? _rows : OfSchema(schema);
+        return new(_path, column.Name, rows?.Shape ?? [.. type.Dimensions], rows?.Names, Steps(pipeline).Any(step => step is VaeImputingTransformer or MissingValueReplacingTransformer));
+    }
 
-    public RowFormat Format(int features) => RowFormat.Of(features, Shape, Names);
+    /// <summary>The rows that a graph takes.</summary>
+    public ModelInput Input(VaeEncoder encoder)
+    {
+        var rows = GraphRows(encoder.FeatureCount);
+        return new(_path, DataFile.TrainingColumn, rows?.Shape ?? [encoder.FeatureCount], rows?.Names);
+    }
 
     /// <summary>The whole pipeline, scoring in blocks, and its input column. The caller disposes it where it is disposable.</summary>
     public (ITransformer Pipeline, DataViewSchema Schema) LoadPipeline(MLContext context)
@@ -106,16 +131,55 @@ internal sealed class ModelSource
         return IsGraph ? VaeDecoder.Load(_path) : VaeDecoder.Load(VaeModel.FromPipeline(_path).ToDecoderOnnx(withGradient: true));
     }
 
-    /// <summary>Gives a file's rows the name that the pipeline's input has.</summary>
-    public IDataView Fit(MLContext context, DataViewSchema schema, IDataView rows)
+    /// <summary>Rows of a file as a pipeline takes them: every command that reads rows for a pipeline reads them here.</summary>
+    public DataFile LoadRows(MLContext context, ITransformer pipeline, DataViewSchema schema, string path, RowSettings settings, Terminal terminal, CancellationToken cancellationToken) =>
+        DataFile.Load(context, path, settings, Input(pipeline, schema), terminal, cancellationToken);
+
+    /// <summary>The latent column of a pipeline: its autoencoder's.</summary>
+    public static string LatentColumn(ITransformer pipeline) => Steps(pipeline).OfType<VaeTransformer>().LastOrDefault()?.LatentColumnName ?? "Latent";
+
+    /// <summary>What is known of the rows that the model was trained on.</summary>
+    private TrainedRows? KnownRows(MLContext context, int features)
     {
-        string[] names = [.. schema.Where(column => !column.IsHidden).Select(column => column.Name)];
-        if (names is not [var name])
-            throw new InvalidDataException($"'{_path}' is a pipeline of {names.Length} input columns ({string.Join(", ", names)}); one vector column is expected.");
-        return name == DataFile.Column ? rows : context.Transforms.CopyColumns(name, DataFile.Column).Fit(rows).Transform(rows);
+        if (_folder)
+            return _rows;
+        if (IsGraph)
+            return GraphRows(features);
+        var (pipeline, schema) = LoadPipeline(context);
+        using (pipeline as IDisposable)
+            return OfSchema(schema);
     }
 
-    private static (IReadOnlyList<int>? Shape, IReadOnlyList<string>? Names) ReadRecord(string path)
+    /// <summary>A graph's rows, from the record that <c>train</c> wrote beside it.</summary>
+    private TrainedRows? GraphRows(int features)
+    {
+        string record = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(_path))!, RecordName);
+        if (!File.Exists(record))
+            return null;
+        try
+        {
+            return ReadRecord(record) is { } rows && rows.Features == features ? rows : null;
+        }
+        catch (InvalidDataException)
+        {
+            // A file of that name, of somebody else.
+            return null;
+        }
+    }
+
+    /// <summary>The rows of a saved pipeline: its one input column, whose slot names are the training column's.</summary>
+    private static TrainedRows? OfSchema(DataViewSchema schema)
+    {
+        DataViewSchema.Column[] columns = [.. schema.Where(column => !column.IsHidden)];
+        if (columns is not [{ Type: VectorDataViewType { IsKnownSize: true } type } column])
+            return null;
+        string[]? names = ColumnSlots.Names(column);
+        return new([.. type.Dimensions], names?.Length == type.Size && names.Distinct().Count() == names.Length ? names : null);
+    }
+
+    private static IEnumerable<ITransformer> Steps(ITransformer pipeline) => pipeline is IEnumerable<ITransformer> chain ? chain.SelectMany(Steps) : [pipeline];
+
+    private static TrainedRows ReadRecord(string path)
     {
         try
         {
@@ -123,13 +187,21 @@ internal sealed class ModelSource
             var root = document.RootElement;
             int[] shape = [.. root.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32())];
             string[]? names = root.TryGetProperty("names", out var found) ? [.. found.EnumerateArray().Select(name => name.GetString() ?? "")] : null;
-            return (shape, names);
+            return new(shape, names);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
         {
             throw new InvalidDataException($"'{path}' is damaged: {e.Message}", e);
         }
     }
+}
+
+/// <summary>What is known of the rows that a model was trained on.</summary>
+/// <param name="Shape">Size of a row's array.</param>
+/// <param name="Names">A name for each number, where there are any.</param>
+internal sealed record TrainedRows(IReadOnlyList<int> Shape, IReadOnlyList<string>? Names)
+{
+    public int Features => DataFile.Product(Shape);
 }
 
 /// <summary>The argument that names a model.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Data;
+using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Tool;
 
@@ -20,15 +21,16 @@ internal static class ResultFile
             throw new UsageException($"--output '{path}' is a folder; a file is expected.");
     }
 
-    public static void Write(MLContext context, IDataView view, string path, IReadOnlyList<string> columns, CancellationToken cancellationToken)
+    /// <summary>Writes columns. One as long as a row of the model is an array of the row's size, and has its names where it has none of its own.</summary>
+    public static void Write(MLContext context, IDataView view, string path, IReadOnlyList<string> columns, RowFormat format, CancellationToken cancellationToken)
     {
         switch (Ending(path))
         {
             case ".npy" or ".npz":
-                context.Vae.SaveNumPy(view, path, [.. columns]);
+                context.Vae.SaveArrays(view, path, [.. columns], column => IsRow(column, format) ? [.. format.Shape] : NumPyColumnWriter.Dimensions(column));
                 break;
             case var ending:
-                Text(view, path, columns, ending == ".csv" ? ',' : '\t', cancellationToken);
+                Text(view, path, columns, format, ending == ".csv" ? ',' : '\t', cancellationToken);
                 break;
         }
     }
@@ -38,22 +40,41 @@ internal static class ResultFile
     {
         const string Latent = nameof(Decoded.Latent), Output = nameof(Decoded.Output);
         var definition = SchemaDefinition.Create(typeof(Decoded));
-        definition[Latent].ColumnType = new VectorDataViewType(NumberDataViewType.Single, latents[0].Length);
-        definition[Output].ColumnType = new VectorDataViewType(NumberDataViewType.Single, format.Shape.ToArray());
-        definition[Output].AddAnnotation("SlotNames", Slots(format.Names), new VectorDataViewType(TextDataViewType.Instance, format.Names.Count));
+        Vector(definition[Latent], [latents[0].Length], LatentNames(latents[0].Length));
+        Vector(definition[Output], [.. format.Shape], format.Names);
         var rows = latents.Zip(outputs, (latent, output) => new Decoded { Latent = latent, Output = output });
         var view = context.Data.LoadFromEnumerable(rows, definition);
-        Write(context, view, path, Ending(path) == ".npy" ? [Output] : [Latent, Output], cancellationToken);
+        Write(context, view, path, Ending(path) == ".npy" ? [Output] : [Latent, Output], format, cancellationToken);
     }
 
-    private static VBuffer<ReadOnlyMemory<char>> Slots(IReadOnlyList<string> names) => new(names.Count, [.. names.Select(name => name.AsMemory())]);
+    /// <summary>Writes latents alone.</summary>
+    public static void Write(MLContext context, IReadOnlyList<float[]> latents, RowFormat format, string path, CancellationToken cancellationToken)
+    {
+        var definition = SchemaDefinition.Create(typeof(Decoded));
+        Vector(definition[nameof(Decoded.Latent)], [latents[0].Length], LatentNames(latents[0].Length));
+        definition.Remove(definition[nameof(Decoded.Output)]);
+        Write(context, context.Data.LoadFromEnumerable(latents.Select(latent => new Decoded { Latent = latent }), definition), path, [nameof(Decoded.Latent)], format, cancellationToken);
+    }
+
+    private static void Vector(SchemaDefinition.Column column, int[] shape, IReadOnlyList<string> names)
+    {
+        column.ColumnType = new VectorDataViewType(NumberDataViewType.Single, shape);
+        column.AddAnnotation("SlotNames", new VBuffer<ReadOnlyMemory<char>>(names.Count, [.. names.Select(name => name.AsMemory())]), new VectorDataViewType(TextDataViewType.Instance, names.Count));
+    }
+
+    /// <summary>As the autoencoder's transform names them.</summary>
+    private static string[] LatentNames(int dimension) => [.. Enumerable.Range(0, dimension).Select(i => string.Create(CultureInfo.InvariantCulture, $"z{i}"))];
+
+    /// <summary>Whether a column holds rows as the model takes them: numbers without names of their own, as many as a row has.</summary>
+    private static bool IsRow(DataViewSchema.Column column, RowFormat format) =>
+        column.Type is VectorDataViewType { Size: var size } && size == format.Names.Count && (ColumnSlots.Names(column) is not { } names || names.SequenceEqual(format.Names));
 
     private static string Ending(string path) => Path.GetExtension(path).ToLowerInvariant();
 
-    private static void Text(IDataView view, string path, IReadOnlyList<string> columns, char separator, CancellationToken cancellationToken) => AtomicFile.Write(path, stream =>
+    private static void Text(IDataView view, string path, IReadOnlyList<string> columns, RowFormat format, char separator, CancellationToken cancellationToken) => AtomicFile.Write(path, stream =>
     {
         using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
-        var header = columns.SelectMany(column => Header(view.Schema[column]).Select(name => (Column: column, Name: name))).ToArray();
+        var header = columns.SelectMany(column => Header(view.Schema[column], format).Select(name => (Column: column, Name: name))).ToArray();
         // Latent and Sigma have the same slot names: together they need their columns' too.
         bool unique = header.Select(item => item.Name).Distinct().Count() == header.Length;
         writer.WriteLine(string.Join(separator, header.Select(item => Quoted(unique ? item.Name : $"{item.Column}.{item.Name}", separator))));
@@ -74,20 +95,17 @@ internal static class ResultFile
         }
     });
 
-    private static string Quoted(string name, char separator) => name.AsSpan().IndexOfAny(separator, '"') < 0 ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    /// <summary>A name that <see cref="TableText"/> reads back.</summary>
+    private static string Quoted(string name, char separator) =>
+        name.Length > 0 && name[0] != '#' && name.Trim() == name && name.AsSpan().IndexOfAny([separator, '"', '\r', '\n', '\t']) < 0 ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    /// <summary>Slot names where there are any, otherwise the column's name with a number.</summary>
-    private static IEnumerable<string> Header(DataViewSchema.Column column)
+    /// <summary>Slot names where there are any, the model's names for its rows, otherwise the column's name with a number.</summary>
+    private static IEnumerable<string> Header(DataViewSchema.Column column, RowFormat format)
     {
         if (column.Type is not VectorDataViewType { Size: var size })
             return [column.Name];
-        if (column.HasSlotNames())
-        {
-            VBuffer<ReadOnlyMemory<char>> names = default;
-            column.GetSlotNames(ref names);
-            return [.. names.DenseValues().Select(name => name.ToString())];
-        }
-        return Enumerable.Range(0, size).Select(i => $"{column.Name.ToLowerInvariant()}{i.ToString(CultureInfo.InvariantCulture)}");
+        return ColumnSlots.Names(column) ?? (IsRow(column, format) ? format.Names
+            : Enumerable.Range(0, size).Select(i => $"{column.Name.ToLowerInvariant()}{i.ToString(CultureInfo.InvariantCulture)}"));
     }
 
     private static Func<IEnumerable<float>> Reader(DataViewRow row, DataViewSchema.Column column)
@@ -126,5 +144,8 @@ internal sealed record RowFormat(IReadOnlyList<int> Shape, IReadOnlyList<string>
 {
     public static RowFormat Of(int features, IReadOnlyList<int>? shape, IReadOnlyList<string>? names) => new(
         shape is not null && shape.Aggregate(1L, (product, size) => product * size) == features ? shape : [features],
-        names?.Count == features ? names : [.. Enumerable.Range(0, features).Select(i => $"x{i.ToString(CultureInfo.InvariantCulture)}")]);
+        names?.Count == features ? names : DefaultNames(features));
+
+    /// <summary>Names for the numbers of rows without names: x0, x1, and so on.</summary>
+    public static string[] DefaultNames(int features) => [.. Enumerable.Range(0, features).Select(i => string.Create(CultureInfo.InvariantCulture, $"x{i}"))];
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.ML;
+using Microsoft.ML.Runtime;
 using Spectre.Console;
 
 namespace Vae.MLNet.Tool;
@@ -19,6 +21,11 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
         // A loss that is not finite is told as such.
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
+
+    private readonly HashSet<string> _told = [];
+
+    /// <summary>What is told when the bar is gone; null where none is shown.</summary>
+    private List<string>? _later;
 
     public TextWriter Output => output;
 
@@ -44,6 +51,38 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
 
     public void Message(string text) => error.WriteLine(text);
 
+    /// <summary>Tells once what was taken for granted.</summary>
+    public void Note(string text) => Once($"note: {text}");
+
+    /// <summary>Warns once; while a bar is shown, behind it.</summary>
+    public void Warning(string text) => Once($"warning: {text}");
+
+    /// <summary>A context whose warnings are shown.</summary>
+    public MLContext Context(int? seed = null)
+    {
+        var context = new MLContext(seed);
+        context.Log += (_, message) =>
+        {
+            if (message.Kind == ChannelMessageKind.Warning)
+                Warning(message.RawMessage);
+        };
+        return context;
+    }
+
+    private void Once(string text)
+    {
+        text = string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        lock (_told)
+        {
+            if (!_told.Add(text))
+                return;
+            if (_later is { } later)
+                later.Add(text);
+            else
+                error.WriteLine(text);
+        }
+    }
+
     /// <summary>A table of names and values. Its title is a column's head, which widens the table where a title above would be cut.</summary>
     public static Table Facts(string title, params ReadOnlySpan<(string Name, string Value)> rows)
     {
@@ -68,17 +107,31 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
             });
         }
         T result = default!;
-        Console(error, live: true).Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .Start(progress =>
-            {
-                var task = progress.AddTask(Markup.Escape(title), maxValue: steps);
-                result = work((done, of, text) =>
+        lock (_told)
+            _later = [];
+        try
+        {
+            Console(error, live: true).Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+                .Start(progress =>
                 {
-                    task.MaxValue = of;
-                    task.Value = done;
-                    task.Description = Markup.Escape(text.Length > 0 ? $"{title}: {text}" : title);
+                    var task = progress.AddTask(Markup.Escape(title), maxValue: steps);
+                    result = work((done, of, text) =>
+                    {
+                        task.MaxValue = of;
+                        task.Value = done;
+                        task.Description = Markup.Escape(text.Length > 0 ? $"{title}: {text}" : title);
+                    });
                 });
-            });
+        }
+        finally
+        {
+            lock (_told)
+            {
+                foreach (string text in _later)
+                    error.WriteLine(text);
+                _later = null;
+            }
+        }
         return result;
     }
 

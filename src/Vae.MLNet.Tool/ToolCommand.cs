@@ -9,18 +9,26 @@ internal sealed class Choice<T>
 {
     private static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Word, value => value);
 
-    public Choice(string name, string description, T value)
+    /// <param name="name">The option.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="value">Its default; null where that depends on other things.</param>
+    public Choice(string name, string description, T? value)
     {
-        Option = new Option<string>(name) { Description = description, HelpName = string.Join('|', Values.Keys), DefaultValueFactory = _ => Word(value) };
+        Option = new Option<string?>(name) { Description = description, HelpName = string.Join('|', Values.Keys) };
+        if (value is { } known)
+            Option.DefaultValueFactory = _ => Word(known);
         Option.AcceptOnlyFromAmong([.. Values.Keys]);
     }
 
-    public Option<string> Option { get; }
+    public Option<string?> Option { get; }
 
-    public T Read(ParseResult arguments) => Values[arguments.GetRequiredValue(Option)];
+    public T Read(ParseResult arguments) => Values[arguments.GetRequiredValue(Option)!];
+
+    /// <summary>What was said, or null.</summary>
+    public T? Find(ParseResult arguments) => arguments.GetValue(Option) is { } word ? Values[word] : null;
 
     /// <summary>LogVariance becomes log-variance.</summary>
-    private static string Word(T value)
+    public static string Word(T value)
     {
         string name = value.ToString();
         return string.Concat(name.Select((letter, i) => i > 0 && char.IsUpper(letter) && !char.IsUpper(name[i - 1]) ? $"-{letter}" : $"{letter}")).ToLowerInvariant();
@@ -70,13 +78,22 @@ internal abstract class ToolCommand(string name, string description, params stri
         CustomParser = result => float.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out float number) ? number : float.NaN,
     }, found => found >= minimum && float.IsFinite(found), Invariant($"a number of at least {minimum}")));
 
-    protected Choice<T> OneOf<T>(string name, string description, T value)
-        where T : struct, Enum
+    /// <summary>A whole number whose default depends on other things.</summary>
+    protected Option<int?> OptionalInteger(string name, string description, int minimum = 0) => Register(Parsed(new Option<int?>(name) { Description = description }, found => found >= minimum, Invariant($"at least {minimum}")));
+
+    /// <summary>A number whose default depends on other things.</summary>
+    protected Option<float?> OptionalReal(string name, string description, float minimum = 0) => Register(Parsed(new Option<float?>(name)
     {
-        var choice = new Choice<T>(name, description, value);
-        Add(choice.Option);
-        return choice;
-    }
+        Description = description,
+        CustomParser = result => float.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out float number) ? number : float.NaN,
+    }, found => found >= minimum && float.IsFinite(found.Value), Invariant($"a number of at least {minimum}")));
+
+    protected Choice<T> OneOf<T>(string name, string description, T value)
+        where T : struct, Enum => Add(new Choice<T>(name, description, value));
+
+    /// <summary>One of some words, whose default depends on other things.</summary>
+    protected Choice<T> OptionalOneOf<T>(string name, string description)
+        where T : struct, Enum => Add(new Choice<T>(name, description, null));
 
     /// <summary>Numbers with commas between.</summary>
     protected Option<float[]?> Numbers(string name, string description) => Register(new Option<float[]?>(name)
@@ -108,6 +125,13 @@ internal abstract class ToolCommand(string name, string description, params stri
     protected Option<string> OutputFile(string description) => Register(new Option<string>("--output", "-o") { Description = description, HelpName = "file", Required = true });
 
     protected static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+
+    private Choice<T> Add<T>(Choice<T> choice)
+        where T : struct, Enum
+    {
+        Add(choice.Option);
+        return choice;
+    }
 
     private static Option<T> Parsed<T>(Option<T> option, Func<T, bool> allowed, string expected)
     {

@@ -17,7 +17,7 @@ internal sealed class EvaluateCommand : ToolCommand
             "evaluate model/ held-out.csv --samples 1000 --json")
     {
         _model = new ModelArgument(this, "A folder that 'train' wrote, or a saved ML.NET pipeline (.zip).");
-        _data = new DataArgument(this);
+        _data = new DataArgument(this, forModel: true);
         _samples = Integer("--samples", "Samples of the posterior for each row.", 100, minimum: 1);
         _seed = Integer("--seed", "Seed of the samples.", 0);
     }
@@ -25,12 +25,14 @@ internal sealed class EvaluateCommand : ToolCommand
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
     {
         var source = _model.Open(arguments);
-        var context = new MLContext();
-        var data = _data.Load(context, arguments);
+        var context = terminal.Context();
         var (pipeline, schema) = source.LoadPipeline(context);
         using (pipeline as IDisposable)
         {
-            var view = source.Fit(context, schema, data.View);
+            var data = source.LoadRows(context, pipeline, schema, _data.Path(arguments), _data.Settings(arguments), terminal, cancellationToken);
+            if (!source.Input(pipeline, schema).TakesMissing)
+                data.CheckFinite(cancellationToken);
+            var view = data.View;
             var model = Autoencoder(pipeline, ref view, source);
             var metrics = terminal.Track("Evaluating", 1, _ => context.Vae.Evaluate(view, model,
                 new VaeEvaluationOptions { Samples = arguments.GetValue(_samples), Seed = arguments.GetValue(_seed), CancellationToken = cancellationToken }));

@@ -9,6 +9,7 @@ internal sealed class InterpolateCommand : ToolCommand
 {
     private readonly ModelArgument _model;
     private readonly LatentPoint _from, _to;
+    private readonly RowOptions _rows;
     private readonly Option<int> _steps;
     private readonly Option<bool> _spherical;
     private readonly Option<string> _output;
@@ -21,6 +22,7 @@ internal sealed class InterpolateCommand : ToolCommand
         _model = new ModelArgument(this);
         _from = new(Numbers("--from", "The first latent."), Text("--from-row", "A row whose code is the first latent.", "file:row"));
         _to = new(Numbers("--to", "The last latent."), Text("--to-row", "A row whose code is the last latent.", "file:row"));
+        _rows = new RowOptions(this, forModel: true);
         _steps = Integer("--steps", "Points of the path.", 20, minimum: 2);
         _spherical = Flag("--spherical", "Go along a great circle rather than a line: for many latent dimensions.");
         _output = OutputFile("File to write: .npy (the decoded rows), .npz (rows and latents), .csv or .tsv (both, side by side).");
@@ -31,11 +33,12 @@ internal sealed class InterpolateCommand : ToolCommand
         string output = arguments.GetRequiredValue(_output);
         ResultFile.CheckName(output, 1);
         var source = _model.Open(arguments);
-        var context = new MLContext();
+        var context = terminal.Context();
         using var decoder = source.LoadDecoder();
-        float[] from = _from.Read(arguments, context, source, decoder), to = _to.Read(arguments, context, source, decoder);
+        float[] from = _from.Read(arguments, _rows, context, source, decoder, terminal, cancellationToken);
+        float[] to = _to.Read(arguments, _rows, context, source, decoder, terminal, cancellationToken);
         var film = decoder.Interpolate(from, to, arguments.GetValue(_steps), arguments.GetValue(_spherical) ? InterpolationMode.Spherical : InterpolationMode.Linear);
-        ResultFile.Write(context, film.LatentArrays(), film.OutputArrays(), source.Format(decoder.FeatureCount), output, cancellationToken);
+        ResultFile.Write(context, film.LatentArrays(), film.OutputArrays(), source.Format(context, decoder.FeatureCount), output, cancellationToken);
         terminal.Result(new { file = output, rows = film.Count, from, to },
             Terminal.Facts(output, ("steps", Invariant($"{film.Count}")), ("from", string.Join(", ", from)), ("to", string.Join(", ", to))));
     }

@@ -12,6 +12,7 @@ internal sealed class OptimizeCommand : ToolCommand
 
     private readonly ModelArgument _model;
     private readonly LatentPoint _start;
+    private readonly RowOptions _rows;
     private readonly Option<string> _objective, _output;
     private readonly Option<bool> _maximize;
     private readonly Option<string?> _target;
@@ -31,6 +32,7 @@ internal sealed class OptimizeCommand : ToolCommand
         _maximize = Flag("--maximize", "More of it rather than less.");
         _target = Text("--target", "As near to this value as possible, instead of less.", "number");
         _start = new(Numbers("--start", "The latent to start from."), Text("--start-row", "A row whose code to start from.", "file:row"));
+        _rows = new RowOptions(this, forModel: true);
         _steps = Integer("--steps", "Most steps.", 200, minimum: 1);
         _optimizer = OneOf("--optimizer", "Rule of the steps.", LatentOptimizer.Adam);
         _rate = Real("--learning-rate", "Size of a step.", 0.05f);
@@ -47,13 +49,13 @@ internal sealed class OptimizeCommand : ToolCommand
         string output = arguments.GetRequiredValue(_output);
         ResultFile.CheckName(output, 1);
         var source = _model.Open(arguments);
-        var context = new MLContext();
+        var context = terminal.Context();
         using var decoder = source.LoadDecoder();
         if (!decoder.SupportsGradient)
             throw new InvalidDataException($"The decoder of '{source.Location}' was exported without its gradient; export it with withGradient: true.");
-        var format = source.Format(decoder.FeatureCount);
+        var format = source.Format(context, decoder.FeatureCount);
         var objective = Objective(arguments, format, out string name);
-        float[] start = _start.Read(arguments, context, source, decoder);
+        float[] start = _start.Read(arguments, _rows, context, source, decoder, terminal, cancellationToken);
 
         int steps = arguments.GetValue(_steps), evaluations = 0;
         var result = terminal.Track("Optimising", steps, report => decoder.Optimize(

@@ -33,7 +33,8 @@ internal sealed class SampleCommand : ToolCommand
         var source = _model.Open(arguments);
         using var decoder = source.LoadDecoder();
         var samples = decoder.Sample(arguments.GetValue(_count), arguments.GetValue(_seed), new SampleOptions { Temperature = arguments.GetValue(_temperature), Noise = arguments.GetValue(_noise) });
-        ResultFile.Write(new MLContext(), samples.LatentArrays(), samples.OutputArrays(), source.Format(decoder.FeatureCount), output, cancellationToken);
+        var context = terminal.Context();
+        ResultFile.Write(context, samples.LatentArrays(), samples.OutputArrays(), source.Format(context, decoder.FeatureCount), output, cancellationToken);
         terminal.Result(new { file = output, rows = samples.Count, features = samples.FeatureCount, latentDimension = samples.LatentDimension },
             Terminal.Facts(output, ("samples", Invariant($"{samples.Count}")), ("numbers in each", Invariant($"{samples.FeatureCount}"))));
     }

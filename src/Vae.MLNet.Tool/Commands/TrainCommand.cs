@@ -18,10 +18,23 @@ internal enum TrainingObjective
 /// <summary>Trains a model and writes everything that can be done with it into a folder.</summary>
 internal sealed class TrainCommand : ToolCommand
 {
+    /// <summary>Fewer rows are all trained on, unless a share is asked for.</summary>
+    private const int LeastRowsToHoldOut = 100;
+
+    private const float DefaultValidation = 0.1f;
+    private const int DefaultPatience = 20;
+
+    /// <summary>An epoch of few rows has few steps: the loss needs time to move at all.</summary>
+    private const int LeastPatienceSteps = 500;
+
+    private static int Patience(long rows, int batch) => (int)Math.Max(DefaultPatience, LeastPatienceSteps / Math.Max(1, (rows + batch - 1) / batch));
+
     private readonly DataArgument _data;
     private readonly Option<string> _output;
-    private readonly Option<int> _latent, _epochs, _batch, _seed, _patience, _threads;
-    private readonly Option<float> _beta, _rate, _validation;
+    private readonly Option<int> _latent, _epochs, _batch, _seed, _threads;
+    private readonly Option<int?> _patience;
+    private readonly Option<float> _rate;
+    private readonly Option<float?> _beta, _validation;
     private readonly Option<float[]?> _hidden;
     private readonly Option<string> _align;
     private readonly Option<bool> _mirror, _direction, _lastRows;
@@ -34,9 +47,9 @@ internal sealed class TrainCommand : ToolCommand
     public TrainCommand()
         : base("train", "Train a variational autoencoder on the rows of a file, and write model.zip (the ML.NET pipeline), encoder.onnx, decoder.onnx, pipeline.onnx and training.json into a folder.",
             "train paths.npz --latent 2 --align 2d -o model/",
-            "train sensors.csv --columns t1,t2,p --scaling standardize --objective elbo --beta 1 --validation 0.2 --patience 10 -o model/")
+            "train sensors.csv --columns t1,t2,p --scaling standardize --validation 0.2 --patience 10 -o model/")
     {
-        _data = new DataArgument(this);
+        _data = new DataArgument(this, forModel: false);
         _output = Register(new Option<string>("--output", "-o") { Description = "Folder for the model; one that holds an earlier model is replaced when the new one is complete.", HelpName = "folder", Required = true });
         _latent = Integer("--latent", "Dimensions of the latent space.", 2, minimum: 1);
         _hidden = Numbers("--hidden", "Widths of the encoder's hidden layers; the decoder's are the same in reverse. Default by the number of rows, 64,64 to 256,256,256.");
@@ -44,16 +57,16 @@ internal sealed class TrainCommand : ToolCommand
         _align.AcceptOnlyFromAmong("none", "2d", "3d");
         _mirror = Flag("--mirror", "With --align: mirror images count as the same shape.");
         _direction = Flag("--chain-direction", "With --align: chains that read the same from both ends start at the end farther from the centre.");
-        _objective = OneOf("--objective", "Loss: mean squared error + Beta KL as averages, or the negative ELBO in nats with learned noise.", TrainingObjective.Course);
-        _beta = Real("--beta", "Weight of the KL divergence. For the ELBO it is 1.", 0.01f);
+        _objective = OptionalOneOf<TrainingObjective>("--objective", "Loss: mean squared error + Beta KL as averages (course), or the negative ELBO in nats with learned noise (elbo). Default: course for conformations, elbo for plain tables.");
+        _beta = OptionalReal("--beta", "Weight of the KL divergence. Default 0.01 for course, 1 for elbo.");
         _posterior = OneOf("--posterior", "How the encoder gives sigma.", PosteriorParameterization.Softplus);
         _scaling = OneOf("--scaling", "Scaling of each feature inside the model; auto leaves features of one moderate size as they are.", InputScaling.Auto);
         _epochs = Integer("--epochs", "Passes over the data; 0 goes by the number of rows.", 0);
         _batch = Integer("--batch-size", "Rows in a step.", 128, minimum: 1);
         _rate = Real("--learning-rate", "Step size of Adam.", 1e-3f);
-        _validation = Real("--validation", "Share of the rows held out, at least 0 and below 1.", 0);
+        _validation = OptionalReal("--validation", Invariant($"Share of the rows held out, at least 0 and below 1; 0 trains on all of them. Default {DefaultValidation} of {LeastRowsToHoldOut} rows or more, otherwise 0."));
         _lastRows = Flag("--last-rows", "Hold out the last rows rather than random ones: for trajectories, whose neighbouring frames are alike.");
-        _patience = Integer("--patience", "Epochs without a better validation loss before training stops and the best weights are restored; 0 trains to the end.", 0);
+        _patience = OptionalInteger("--patience", Invariant($"Epochs without a better validation loss before training stops and the best weights are restored; 0 trains to the end. Default {DefaultPatience} where rows are held out, and more of few rows: {LeastPatienceSteps} steps."));
         _seed = Integer("--seed", "Seed: the same one gives the same bytes.", 0);
         _threads = Integer("--threads", "Threads; 0 takes one for each core.", 0);
         _device = OneOf("--device", "Where to train.", TrainingDevice.Cpu);
@@ -62,15 +75,17 @@ internal sealed class TrainCommand : ToolCommand
 
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
     {
-        var context = new MLContext(arguments.GetValue(_seed));
+        var context = terminal.Context(arguments.GetValue(_seed));
         string folder = Path.GetFullPath(arguments.GetRequiredValue(_output));
         using var target = new NewFolder(folder);
-        var data = _data.Load(context, arguments);
+        var data = DataFile.Load(context, _data.Path(arguments), _data.Settings(arguments), terminal, cancellationToken);
+        data.CheckFinite(cancellationToken);
         string align = arguments.GetRequiredValue(_align);
         if (align == "none" && (arguments.GetValue(_mirror) || arguments.GetValue(_direction)))
             throw new UsageException("--mirror and --chain-direction belong to --align 2d or 3d; --align is none.");
 
-        var options = Settings(arguments, cancellationToken);
+        var objective = Objective(arguments, align, data, terminal);
+        var options = Settings(arguments, objective, data, terminal, cancellationToken);
         TransformerChain<VaeTransformer> model = terminal.Track("Training", 1, report => Pipeline(context, arguments, align, data, options with
         {
             Progress = new Reporter(progress => report(progress.Latest.Epoch, progress.Epochs, Invariant(
@@ -81,7 +96,7 @@ internal sealed class TrainCommand : ToolCommand
         model.LastTransformer.ExportEncoder(target.File(ModelSource.EncoderName));
         model.LastTransformer.ExportDecoder(target.File(ModelSource.DecoderName), withGradient: true);
         context.Vae.ExportPipeline(model, data.View.Schema, target.File(ModelSource.GraphName), new PipelineExportOptions { StandardDeviation = true, Reconstruction = true, Score = true });
-        var record = Record(arguments, data, align, model.LastTransformer);
+        var record = Record(arguments, data, align, objective, model.LastTransformer);
         AtomicFile.WriteAllText(target.File(ModelSource.RecordName), Terminal.Serialize(record) + "\n");
         target.Complete();
 
@@ -93,7 +108,9 @@ internal sealed class TrainCommand : ToolCommand
                 record.Data,
                 record.Rows,
                 record.Shape,
+                record.Names,
                 record.Alignment,
+                objective = Choice<TrainingObjective>.Word(objective),
                 record.LatentDimension,
                 record.Parameters,
                 record.TrainingRows,
@@ -114,6 +131,7 @@ internal sealed class TrainCommand : ToolCommand
             [
                 ("rows", Invariant($"{record.TrainingRows} trained on, {record.ValidationRows} held out")),
                 ("numbers in a row", Invariant($"{data.Features} ({string.Join(" x ", data.Shape)})")),
+                ("objective", objective == TrainingObjective.Elbo ? "elbo: ELBO with learned noise" : "course: mean squared error + Beta KL"),
                 ("latent dimensions", Invariant($"{record.LatentDimension}, {record.ActiveUnits} active")),
                 ("parameters", Invariant($"{record.Parameters}")),
                 ("scaling", Invariant($"{model.LastTransformer.Model.Options.Scaling}")),
@@ -133,15 +151,36 @@ internal sealed class TrainCommand : ToolCommand
         yield return ("drawn rows", Invariant($"worst column '{check.WorstSampledFeature}', Kolmogorov and Smirnov's distance {check.SampleDistances.Max():F2}"));
     }
 
-    private VaeTrainer.Options Settings(ParseResult arguments, CancellationToken cancellationToken)
+    /// <summary>The loss asked for, or the one that suits the data.</summary>
+    private TrainingObjective Objective(ParseResult arguments, string align, DataFile data, Terminal terminal)
     {
-        bool elbo = _objective.Read(arguments) == TrainingObjective.Elbo;
-        int patience = arguments.GetValue(_patience);
-        float validation = arguments.GetValue(_validation);
+        if (_objective.Find(arguments) is { } asked)
+            return asked;
+        bool conformations = align != "none" || data.Shape.Count > 1;
+        terminal.Note(conformations
+            ? "--objective course, as the rows are conformations: mean squared error + 0.01 KL. --objective elbo learns the noise."
+            : "--objective elbo, as the rows are a plain table: the ELBO with learned noise. --objective course is mean squared error + 0.01 KL.");
+        return conformations ? TrainingObjective.Course : TrainingObjective.Elbo;
+    }
+
+    private VaeTrainer.Options Settings(ParseResult arguments, TrainingObjective objective, DataFile data, Terminal terminal, CancellationToken cancellationToken)
+    {
+        bool elbo = objective == TrainingObjective.Elbo;
+        float validation = arguments.GetValue(_validation) ?? (data.Rows >= LeastRowsToHoldOut ? DefaultValidation : 0);
+        int patience = arguments.GetValue(_patience) ?? (validation > 0 ? Patience(data.Rows, arguments.GetValue(_batch)) : 0);
         if (patience > 0 && validation == 0)
-            throw new UsageException("--patience needs rows held out: give --validation too.");
+        {
+            throw new UsageException(arguments.GetValue(_validation) is null
+                ? Invariant($"--patience needs rows held out, and of {data.Rows} rows none are by default: give --validation too.")
+                : "--patience needs rows held out: --validation has to be above 0.");
+        }
         if (!(validation < 1))
             throw new UsageException(Invariant($"--validation has to be at least 0 and below 1; it is {validation}."));
+        if (validation > 0 && (arguments.GetValue(_validation) is null || arguments.GetValue(_patience) is null))
+        {
+            terminal.Note(Invariant($"--validation {validation} --patience {patience}: {validation:P0} of the rows are held out")
+                + (patience > 0 ? Invariant($", and training stops after {patience} epochs without a better loss on them. --validation 0 trains on all rows, --patience 0 to the end.") : ". --validation 0 trains on all rows."));
+        }
         float[]? hidden = arguments.GetNumbers(_hidden);
         if (hidden is not null && hidden.Any(width => width != (int)width || width < 1))
             throw new UsageException($"--hidden has to be whole numbers of at least 1; it is {string.Join(",", hidden)}.");
@@ -151,8 +190,7 @@ internal sealed class TrainCommand : ToolCommand
             HiddenLayers = hidden?.Select(width => (int)width).ToArray(),
             Posterior = _posterior.Read(arguments),
             Likelihood = elbo ? Likelihood.Gaussian : Likelihood.MeanSquaredError,
-            // The ELBO's own weight is 1; a number given is taken at its word.
-            Beta = elbo && arguments.GetResult(_beta) is not { Implicit: false } ? 1 : arguments.GetValue(_beta),
+            Beta = arguments.GetValue(_beta) ?? (elbo ? 1 : 0.01f),
             Scaling = _scaling.Read(arguments),
             Epochs = arguments.GetValue(_epochs),
             BatchSize = arguments.GetValue(_batch),
@@ -175,17 +213,17 @@ internal sealed class TrainCommand : ToolCommand
     {
         const string Latent = "Latent";
         if (align == "none")
-            return new EstimatorChain<ITransformer>().Append(context.Vae.VariationalAutoencoder(Latent, DataFile.Column, options));
+            return new EstimatorChain<ITransformer>().Append(context.Vae.VariationalAutoencoder(Latent, DataFile.TrainingColumn, options));
         int dimensions = align == "2d" ? 2 : 3;
         if (data.Shape is not [.., var last] || data.Shape.Count > 1 && last != dimensions || data.Features % dimensions != 0)
             throw new InvalidDataException(Invariant($"--align {align} takes rows of beads in {dimensions} dimensions, [n, beads, {dimensions}]; '{_data.Path(arguments)}' has rows of {string.Join(" x ", data.Shape)}."));
-        return context.Vae.CenterConformations("Centered", DataFile.Column, dimensions)
+        return context.Vae.CenterConformations("Centered", DataFile.TrainingColumn, dimensions)
             .Append(context.Vae.AlignPrincipalAxes("Features", "Centered", dimensions,
                 new PrincipalAxisOptions { Mirror = arguments.GetValue(_mirror), ChainDirection = arguments.GetValue(_direction) }))
             .Append(context.Vae.VariationalAutoencoder(Latent, "Features", options));
     }
 
-    private TrainingRecord Record(ParseResult arguments, DataFile data, string align, VaeTransformer model)
+    private TrainingRecord Record(ParseResult arguments, DataFile data, string align, TrainingObjective objective, VaeTransformer model)
     {
         var options = model.Model.Options;
         var history = model.History!;
@@ -200,6 +238,7 @@ internal sealed class TrainCommand : ToolCommand
             Parameters = model.Model.ParameterCount,
             Options = new
             {
+                objective = Choice<TrainingObjective>.Word(objective),
                 options.HiddenLayers,
                 options.Likelihood,
                 options.Posterior,

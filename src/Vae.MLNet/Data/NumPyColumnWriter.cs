@@ -39,12 +39,25 @@ internal abstract class NumPyColumnWriter
         return columns;
     }
 
+    /// <summary>
+    /// The dimensions of a column's array behind the rows. Of a model in ONNX, ML.NET gives vectors [1, d], whose first dimension is the graph's batch: it is not data.
+    /// </summary>
+    public static int[] Dimensions(DataViewSchema.Column column)
+    {
+        int[] dimensions = column.Type is VectorDataViewType vector ? [.. vector.Dimensions] : [];
+        return dimensions is [1, _, ..] ? dimensions[1..] : dimensions;
+    }
+
     /// <summary>Writes one column as a .npy file: the header comes last, when the rows have been counted.</summary>
-    public static void WriteArray(Stream stream, IDataView data, DataViewSchema.Column column)
+    /// <param name="stream">Where to.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="column">The column.</param>
+    /// <param name="dimensions">Dimensions of its array behind the rows.</param>
+    public static void WriteArray(Stream stream, IDataView data, DataViewSchema.Column column, int[] dimensions)
     {
         using var cursor = data.GetRowCursor([column]);
         var buffered = new BufferedStream(stream, BufferBytes);
-        var writer = Create(cursor, column, buffered);
+        var writer = Create(cursor, column, dimensions, buffered);
         buffered.Write(writer.Header(0));
         long rows = 0;
         for (; cursor.MoveNext(); rows++)
@@ -58,7 +71,7 @@ internal abstract class NumPyColumnWriter
     /// Writes columns as a .npz file. A zip archive takes one entry after the other, so the columns are set down in files of their own first: going through the
     /// data once for each column would compute it as often.
     /// </summary>
-    public static void WriteArchive(Stream stream, IDataView data, DataViewSchema.Column[] columns, string folder)
+    public static void WriteArchive(Stream stream, IDataView data, DataViewSchema.Column[] columns, int[][] dimensions, string folder)
     {
         var spools = new List<FileStream>();
         try
@@ -68,7 +81,7 @@ internal abstract class NumPyColumnWriter
             for (int i = 0; i < columns.Length; i++)
             {
                 spools.Add(new(Path.Combine(folder, $".{Guid.NewGuid():N}.tmp"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, BufferBytes, FileOptions.DeleteOnClose));
-                writers[i] = Create(cursor, columns[i], spools[i]);
+                writers[i] = Create(cursor, columns[i], dimensions[i], spools[i]);
             }
             long rows = 0;
             for (; cursor.MoveNext(); rows++)
@@ -101,8 +114,8 @@ internal abstract class NumPyColumnWriter
 
     private byte[] Header(long rows) => NumPyHeader.Format(_descr, [rows, .. _dimensions.Select(dimension => (long)dimension)]);
 
-    private static NumPyColumnWriter Create(DataViewRow row, DataViewSchema.Column column, Stream target) =>
-        (NumPyColumnWriter)Activator.CreateInstance(typeof(Typed<>).MakeGenericType(ItemType(column.Type).RawType), row, column, target)!;
+    private static NumPyColumnWriter Create(DataViewRow row, DataViewSchema.Column column, int[] dimensions, Stream target) =>
+        (NumPyColumnWriter)Activator.CreateInstance(typeof(Typed<>).MakeGenericType(ItemType(column.Type).RawType), row, column, dimensions, target)!;
 
     private static DataViewType ItemType(DataViewType type) => type is VectorDataViewType vector ? vector.ItemType : type;
 
@@ -116,8 +129,8 @@ internal abstract class NumPyColumnWriter
         private readonly ValueGetter<VBuffer<T>>? _vector;
         private VBuffer<T> _buffer;
 
-        public Typed(DataViewRow row, DataViewSchema.Column column, Stream target)
-            : base(NumPyDtype.Describe(typeof(T))!, column.Type is VectorDataViewType { Dimensions: var dimensions } ? [.. dimensions] : [])
+        public Typed(DataViewRow row, DataViewSchema.Column column, int[] dimensions, Stream target)
+            : base(NumPyDtype.Describe(typeof(T))!, dimensions)
         {
             _target = target;
             _name = column.Name;

@@ -57,7 +57,8 @@ public sealed partial class VaeCatalog
     /// <summary>Writes columns as a NumPy file, for numpy.load: one column as .npy, or any number as .npz with the columns' names.</summary>
     /// <remarks>
     /// <para>A scalar column becomes an array [n], Vector&lt;d&gt; becomes [n, d], Vector&lt;k, d&gt; becomes [n, k, d]: the first dimension counts the rows, the
-    /// others are the column type's own. Numbers and bool keep their type; keys become the unsigned integers that ML.NET holds: 1 for the first value, 0 for
+    /// others are the column type's own. A leading dimension of 1 before others is left out, so that Vector&lt;1, d&gt;, as ML.NET gives it for a model in ONNX, becomes
+    /// [n, d] too. Numbers and bool keep their type; keys become the unsigned integers that ML.NET holds: 1 for the first value, 0 for
     /// missing.</para>
     /// <para>The data is gone through once and never held in memory. The file is written beside its place and moved there when it is complete; the same data
     /// gives the same bytes. A .npz file is not compressed, as numpy.savez writes it.</para>
@@ -67,7 +68,10 @@ public sealed partial class VaeCatalog
     /// <param name="columns">The columns to write, one for .npy, at least one for .npz.</param>
     /// <exception cref="ArgumentException">The ending is neither, no columns, a column named twice, or several columns for .npy.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is not there, or neither numbers, bool nor keys, or a vector of unknown size.</exception>
-    public void SaveNumPy(IDataView data, string path, params string[] columns)
+    public void SaveNumPy(IDataView data, string path, params string[] columns) => SaveArrays(data, path, columns, NumPyColumnWriter.Dimensions);
+
+    /// <summary>As <see cref="SaveNumPy"/>, with other dimensions behind the rows for columns that say so.</summary>
+    internal void SaveArrays(IDataView data, string path, string[] columns, Func<DataViewSchema.Column, int[]> dimensions)
     {
         Check.NotNull(data);
         Check.NotNull(columns);
@@ -75,12 +79,13 @@ public sealed partial class VaeCatalog
             throw Check.Argument(nameof(columns), "At least one column is expected.");
         bool archive = NumPyFile.CheckPath(path, columns.Length);
         var found = NumPyColumnWriter.Find(data.Schema, columns, nameof(columns));
+        int[][] shapes = [.. found.Select(dimensions)];
         AtomicFile.Write(path, stream =>
         {
             if (archive)
-                NumPyColumnWriter.WriteArchive(stream, data, found, Path.GetDirectoryName(Path.GetFullPath(path))!);
+                NumPyColumnWriter.WriteArchive(stream, data, found, shapes, Path.GetDirectoryName(Path.GetFullPath(path))!);
             else
-                NumPyColumnWriter.WriteArray(stream, data, found[0]);
+                NumPyColumnWriter.WriteArray(stream, data, found[0], shapes[0]);
         });
     }
 
