@@ -14,7 +14,7 @@ IDataView frames = args.Length > 0 ? ml.Vae.LoadNumPy(args[0], "Conformation") :
 var pipeline = ml.Vae.RadiusOfGyration("Rg", "Conformation", dimensions: 2)
     .Append(ml.Vae.CenterConformations("Centered", "Conformation", dimensions: 2))
     .Append(ml.Vae.AlignPrincipalAxes("Features", "Centered", dimensions: 2))
-    .Append(ml.Vae.VariationalAutoencoder("Latent", "Features", new() { LatentDimension = 2, Beta = 0.01f, Epochs = 40 }));
+    .Append(ml.Vae.VariationalAutoencoder("Latent", "Features", new() { LatentDimension = 2, Beta = 0.01f, Scaling = InputScaling.None, Epochs = 40 }));
 var model = pipeline.Fit(frames);
 IDataView map = model.Transform(frames);
 float[][] latents = [.. map.GetColumn<float[]>("Latent")];

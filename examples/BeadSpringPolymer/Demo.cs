@@ -96,6 +96,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
     {
         LatentDimension = 2,
         HiddenLayers = [256, 256, 256],
+        Scaling = InputScaling.None,
         Beta = 0.01f,
         Epochs = options.Epochs,
         Seed = options.Seed,

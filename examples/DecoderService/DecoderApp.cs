@@ -1,6 +1,7 @@
+using System.Threading.RateLimiting;
 using DecoderService.Models;
 using DecoderService.Requests;
-using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.StaticFiles;
 
 namespace DecoderService;
@@ -33,6 +34,8 @@ internal static class DecoderApp
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.MaximumBody;
+            // A body that stops coming ends soon; one that trickles ends at the deadline (BodyReader).
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         });
         builder.Logging.ClearProviders().AddJsonConsole().AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 
@@ -54,26 +57,21 @@ internal static class DecoderApp
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ServiceJson.Default);
             json.SerializerOptions.UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow;
             json.SerializerOptions.NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict;
+            json.SerializerOptions.AllowDuplicateProperties = false;
         });
         // What cannot be read becomes an exception, which BadRequestHandler words; the default answers with an empty body.
         services.Configure<RouteHandlerOptions>(route => route.ThrowOnBadRequest = true);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
-        services.AddRateLimiter(limiter =>
-        {
-            // An optimisation keeps a core busy for long; more of them than cores would starve the others.
-            limiter.AddConcurrencyLimiter(Endpoints.OptimizePolicy, limit => (limit.PermitLimit, limit.QueueLimit) = (Environment.ProcessorCount, options.OptimizationQueueLength));
-            limiter.OnRejected = async (context, _) =>
-            {
-                var http = context.HttpContext;
-                await Endpoints.Busy(http, http.RequestServices.GetRequiredService<ServiceMetrics>(), "Too many optimisations are waiting.").ExecuteAsync(http);
-            };
-        });
+        // An optimisation keeps a core busy for long; more of them than cores would starve the others.
+        services.AddSingleton(_ => new ConcurrencyLimiter(new() { PermitLimit = Environment.ProcessorCount, QueueLimit = options.OptimizationQueueLength }));
+        services.AddSingleton<KnownHosts>();
 
         var app = builder.Build();
         try
         {
             // A model that cannot be loaded ends the program at once.
             app.Services.GetRequiredService<ModelStore>();
+            app.Lifetime.ApplicationStarted.Register(app.Services.GetRequiredService<KnownHosts>().Report);
         }
         catch
         {
@@ -88,13 +86,14 @@ internal static class DecoderApp
             context.Response.Headers.XContentTypeOptions = "nosniff";
             return next(context);
         });
+        app.UseMiddleware<KnownHosts>();
         app.UseDefaultFiles();
         var types = new FileExtensionContentTypeProvider();
         types.Mappings[".mjs"] = "text/javascript";
         types.Mappings[".wasm"] = "application/wasm";
         app.UseStaticFiles(new StaticFileOptions { ContentTypeProvider = types, OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
         app.UseRouting();
-        app.UseRateLimiter();
+        app.UseMiddleware<BodyReader>();
         app.MapOpenApi("/openapi/{documentName}.json");
         Endpoints.Map(app);
         return app;

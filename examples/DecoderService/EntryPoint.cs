@@ -9,6 +9,8 @@ internal static class EntryPoint
           --encoder FILE           encoder.onnx; default: the one beside the model, if there is one
           --data FILE              latents.json for the explorer's map; default: the one beside the model, if there is one
           --urls URL               default http://localhost:5080
+          --allowed-hosts LIST     hosts that are answered to, separated by ';'; default: localhost, 127.0.0.1, [::1] and those in --urls; * for any
+          --body-seconds N         longest time for a request's body to come in, default 30
           --max-rows N             most rows in a request, default 4096
           --max-steps N            most steps of an optimisation, default 2000
           --poll-milliseconds N    how often the model's files are looked at, default 500

@@ -24,6 +24,15 @@ internal sealed record ServiceOptions
     /// <summary>Largest body of a request, in bytes.</summary>
     public long MaximumBody { get; init; } = 8 << 20;
 
+    /// <summary>Longest time that a request's body may take to come in; then it is answered 408.</summary>
+    public TimeSpan BodyTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// The names that a request's Host header may have, without ports; <c>*.example.org</c> takes its subdomains too, <c>*</c> any. Null takes those of the loopback
+    /// and of the addresses listened on, and any where the service listens on every address.
+    /// </summary>
+    public IReadOnlyList<string>? AllowedHosts { get; init; }
+
     /// <summary>Rows at which a batch runs without waiting for more. A request with at least as many rows runs by itself.</summary>
     public int BatchRows { get; init; } = 256;
 
@@ -55,6 +64,8 @@ internal sealed record ServiceOptions
             Data = Optional("--data", configuration["data"], Path.Combine(folder, "latents.json")),
             MaximumRows = Number(configuration, "max-rows", 4096, 1, 65536),
             MaximumSteps = Number(configuration, "max-steps", 2000, 1, 100_000),
+            BodyTimeout = TimeSpan.FromSeconds(Number(configuration, "body-seconds", 30, 1, 3600)),
+            AllowedHosts = Hosts(configuration["allowed-hosts"] ?? configuration["AllowedHosts"]),
             PollInterval = TimeSpan.FromMilliseconds(Number(configuration, "poll-milliseconds", 500, 10, 3_600_000)),
         };
     }
@@ -64,6 +75,20 @@ internal sealed record ServiceOptions
 
     private static string Existing(string option, string file) =>
         File.Exists(file) ? Path.GetFullPath(file) : throw new ArgumentException($"{option}: there is no file '{Path.GetFullPath(file)}'.");
+
+    private static string[]? Hosts(string? given)
+    {
+        if (string.IsNullOrWhiteSpace(given))
+            return null;
+        string[] hosts = given.Split([';', ','], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        foreach (string host in hosts)
+        {
+            // An IPv6 address has brackets; what follows a colon elsewhere is a port, a path follows a slash.
+            if (host.Contains('/') || (host.StartsWith('[') ? !host.EndsWith(']') : host.Contains(':')))
+                throw new ArgumentException($"--allowed-hosts takes names without scheme, port or path, separated by ';' (decoder.example.org;[::1]); it holds '{host}'.");
+        }
+        return hosts.Length > 0 ? hosts : throw new ArgumentException($"--allowed-hosts has to name a host, or * for any; it is '{given}'.");
+    }
 
     private static int Number(IConfiguration configuration, string name, int standard, int minimum, int maximum)
     {

@@ -34,6 +34,8 @@ internal sealed record TrainingRecord
 
     public required int ActiveUnits { get; init; }
 
+    public VaeSelfCheck? SelfCheck { get; init; }
+
     public required IReadOnlyList<EpochRecord> Epochs { get; init; }
 }
 

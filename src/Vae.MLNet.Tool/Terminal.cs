@@ -54,17 +54,17 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
     }
 
     /// <summary>Does work that reports how far it is, in steps, with a text: as a bar where somebody watches, and as a line now and then elsewhere.</summary>
-    public T Track<T>(string title, int steps, Func<Action<int, string>, T> work)
+    public T Track<T>(string title, int steps, Func<Action<int, int, string>, T> work)
     {
         if (!interactive)
         {
             var last = DateTime.UtcNow;
-            return work((done, text) =>
+            return work((done, of, text) =>
             {
                 if (DateTime.UtcNow - last < Pause)
                     return;
                 last = DateTime.UtcNow;
-                error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{title}: {done} of {steps}{(text.Length > 0 ? ", " : "")}{text}"));
+                error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{title}: {done} of {of}{(text.Length > 0 ? ", " : "")}{text}"));
             });
         }
         T result = default!;
@@ -72,8 +72,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
             .Start(progress =>
             {
                 var task = progress.AddTask(Markup.Escape(title), maxValue: steps);
-                result = work((done, text) =>
+                result = work((done, of, text) =>
                 {
+                    task.MaxValue = of;
                     task.Value = done;
                     task.Description = Markup.Escape(text.Length > 0 ? $"{title}: {text}" : title);
                 });

@@ -1,14 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text.RegularExpressions;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
 namespace Vae.MLNet;
 
 /// <summary>The one place that checks arguments and words the errors: what is wrong, what was expected, what was found.</summary>
-internal static partial class Check
+internal static class Check
 {
     public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : class
@@ -23,16 +22,26 @@ internal static partial class Check
         return value;
     }
 
-    /// <summary>A column that becomes a value of a network's graph: it may not have the name of one of the graph's parameters, by which files are read back.</summary>
+    /// <summary>What the names of a graph's own values start with: parameters and intermediate values, all that is no column.</summary>
+    public const string GraphSpace = "/vae/";
+
+    /// <summary>A column that becomes a value of a graph: any name that a file can hold and that is none of the graph's own.</summary>
     public static string GraphColumnName([NotNull] string? value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         ColumnName(value, name);
-        return !ParameterName().IsMatch(value) ? value
-            : throw Argument(name, $"A column may not be called '{value}': that is the name of a parameter in the model's file.");
+        if (value.Contains('\0', StringComparison.Ordinal))
+            throw Argument(name, $"A column may not be called '{value.Replace("\0", "\\0", StringComparison.Ordinal)}': a name in a model's file ends at a NUL character.");
+        if (value.StartsWith(GraphSpace, StringComparison.Ordinal))
+            throw Argument(name, $"A column may not be called '{value}': names that start with '{GraphSpace}' are those of parameters and intermediate values in a model's file.");
+        for (int i = 0; i < value.Length; i++)
+        {
+            if (char.IsSurrogatePair(value, i))
+                i++;
+            else if (char.IsSurrogate(value[i]))
+                throw Argument(name, Invariant($"A column may not be called '{value}': half a character (U+{(int)value[i]:X4}) at {i} cannot be written to a model's file."));
+        }
+        return value;
     }
-
-    [GeneratedRegex(@"^((encoder|decoder)\.\d+|posterior|output)\.(weight|bias)$|^noise\.logSigma$|^scaling\.(offset|factor)$")]
-    private static partial Regex ParameterName();
 
     /// <summary>An option that has to be a finite number in a range; the message gives name, range and value.</summary>
     public static T InRange<T>(T value, T min, T max, [CallerArgumentExpression(nameof(value))] string name = "")

@@ -19,7 +19,7 @@ internal static class ExportBenchmark
         // Twelve beads in the plane: centred, turned onto the principal axis, encoded.
         var pipeline = context.Vae.CenterConformations("Centered", "Features", dimensions: 2)
             .Append(context.Vae.AlignPrincipalAxes("Aligned", "Centered", dimensions: 2))
-            .Append(context.Vae.VariationalAutoencoder("Latent", "Aligned", new() { Epochs = 5, Threads = 1 })).Fit(data);
+            .Append(context.Vae.VariationalAutoencoder("Latent", "Aligned", new() { HiddenLayers = [256, 256, 256], Scaling = InputScaling.None, Epochs = 5, Threads = 1 })).Fit(data);
         using var transformer = pipeline.LastTransformer;
         var model = transformer.Model;
         string path = Path.GetTempFileName();

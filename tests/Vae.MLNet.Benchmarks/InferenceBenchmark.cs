@@ -80,7 +80,7 @@ internal static class InferenceBenchmark
     /// <summary>The flagship's shapes with arbitrary weights: speed does not depend on what was learned.</summary>
     private static VaeModel Model()
     {
-        var architecture = new VaeArchitecture(Features, new VaeTrainer.Options());
+        var architecture = new VaeArchitecture(Features, new VaeTrainer.Options { HiddenLayers = [256, 256, 256], Scaling = InputScaling.None });
         var random = new Random(2);
         var parameters = new float[architecture.ParameterCount];
         foreach (var slot in architecture.Slots)

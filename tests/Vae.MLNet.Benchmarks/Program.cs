@@ -6,6 +6,7 @@ var benchmarks = new SortedDictionary<string, (string What, Action<string[]> Run
 {
     ["anomaly"] = ("ROC AUC on labelled tables, against RandomizedPca, PCA, isolation forest and ablations", AnomalyBenchmark.Run),
     ["inference"] = ("decoding one latent and many with Vae.MLNet.Inference, against raw OnnxRuntime", InferenceBenchmark.Run),
+    ["defaults"] = ("what the defaults give on data of every kind: defaults [elbo] [NAME ...] [JSON-OPTIONS]", DefaultsBenchmark.Run),
     ["training"] = ("an epoch of the flagship network, against the plain TorchSharp loop with optim.Adam", TrainingBenchmark.Run),
     ["conformance"] = ("a file of every kind with inputs and outputs, for eng/conformance.sh to run on other runtimes: conformance FOLDER", ConformanceFiles.Run),
     ["export"] = ("size, load time and error of exported files in single and half precision", ExportBenchmark.Run),

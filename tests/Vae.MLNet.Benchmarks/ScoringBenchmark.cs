@@ -17,7 +17,7 @@ internal static class ScoringBenchmark
         definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, Features);
         var rows = SyntheticRows.Make(Rows, Features).Select(row => new FeatureRow { Features = row }).ToArray();
         var data = context.Data.Cache(context.Data.LoadFromEnumerable(rows, definition));
-        using var model = context.Vae.VariationalAutoencoder("Latent", "Features", new() { Epochs = 1 }).Fit(context.Data.TakeRows(data, 5000));
+        using var model = context.Vae.VariationalAutoencoder("Latent", "Features", new() { HiddenLayers = [256, 256, 256], Scaling = InputScaling.None, Epochs = 1 }).Fit(context.Data.TakeRows(data, 5000));
 
         using var stream = new MemoryStream();
         context.Model.Save(model, data.Schema, stream);

@@ -163,7 +163,7 @@ internal static class ServiceBenchmark
     /// <summary>The flagship's decoder, 2 → 256 → 256 → 256 → 24, with random weights.</summary>
     private static byte[] Decoder(int seed)
     {
-        var architecture = new VaeArchitecture(24, new VaeTrainer.Options { LatentDimension = 2, HiddenLayers = [256, 256, 256] });
+        var architecture = new VaeArchitecture(24, new VaeTrainer.Options { LatentDimension = 2, HiddenLayers = [256, 256, 256], Scaling = InputScaling.None });
         var random = new SeededRandom(seed);
         var parameters = new float[architecture.ParameterCount];
         foreach (var slot in architecture.Slots)

@@ -59,7 +59,15 @@ internal static class TrainingBenchmark
         var definition = SchemaDefinition.Create(typeof(FeatureRow));
         definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, Features);
         var data = context.Data.LoadFromEnumerable(rows.Select(row => new FeatureRow { Features = row }), definition);
-        using var model = context.Vae.VariationalAutoencoder("Latent", "Features", new() { Epochs = Epochs, BatchSize = Batch, Threads = threads }).Fit(data);
+        using var model = context.Vae.VariationalAutoencoder("Latent", "Features", new()
+        {
+            HiddenLayers = [256, 256, 256],
+            Scaling = InputScaling.None,
+            SelfCheck = false,
+            Epochs = Epochs,
+            BatchSize = Batch,
+            Threads = threads,
+        }).Fit(data);
         return model.History!.Epochs.Sum(epoch => epoch.Seconds);
     }
 }

@@ -10,7 +10,7 @@ public sealed class VaeDecoderTests
     {
         foreach (var activation in Enum.GetValues<Activation>())
             yield return [activation, MLNet.Likelihood.MeanSquaredError, InputScaling.None];
-        foreach (var scaling in Enum.GetValues<InputScaling>())
+        foreach (var scaling in new[] { InputScaling.None, InputScaling.Standardize, InputScaling.RobustAsinh })
             yield return [Activation.Tanh, MLNet.Likelihood.Gaussian, scaling];
         yield return [Activation.Tanh, MLNet.Likelihood.Bernoulli, InputScaling.None];
         yield return [Activation.SiLU, MLNet.Likelihood.Categorical, InputScaling.None];

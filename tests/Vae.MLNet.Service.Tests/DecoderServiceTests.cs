@@ -122,8 +122,9 @@ public sealed class DecoderServiceTests
         Assert.AreEqual("Decoder service", document.GetProperty("info").GetProperty("title").GetString());
         var paths = document.GetProperty("paths");
         foreach (var (path, method, codes) in ((string, string, string[])[])
-            [("/decode", "post", ["200", "400", "503"]), ("/encode", "post", ["200", "400", "404", "503"]), ("/interpolate", "post", ["200", "400"]),
-             ("/optimize", "post", ["200", "400", "422", "503"]), ("/sample", "get", ["200", "400"]), ("/model", "get", ["200"]),
+            [("/decode", "post", ["200", "400", "408", "413", "415", "503"]), ("/encode", "post", ["200", "400", "404", "408", "413", "415", "503"]),
+             ("/interpolate", "post", ["200", "400", "408", "413", "415"]), ("/optimize", "post", ["200", "400", "408", "413", "415", "422", "503"]),
+              ("/sample", "get", ["200", "400"]), ("/model", "get", ["200"]),
              ("/model/decoder.onnx", "get", ["200"]), ("/data/latents.json", "get", ["200", "404"]), ("/healthz", "get", ["200", "503"])])
         {
             var operation = paths.GetProperty(path).GetProperty(method);
@@ -162,6 +163,24 @@ public sealed class DecoderServiceTests
     [DataRow("/decode", """{"latent":[[1,2]]}""", "latent")]
     [DataRow("/decode", "{", "body")]
     [DataRow("/decode", "", "body")]
+    [DataRow("/decode", " \r\n\t", "body")]
+    [DataRow("/decode", "null", "body")]
+    [DataRow("/encode", " null\n", "body")]
+    [DataRow("/interpolate", "null", "body")]
+    [DataRow("/optimize", "null", "body")]
+    [DataRow("/optimize", "[]", "body")]
+    [DataRow("/optimize", "\"x\"", "body")]
+    [DataRow("/encode", "1", "body")]
+    [DataRow("/interpolate", "true", "body")]
+    [DataRow("/decode", "nul", "body")]
+    [DataRow("/decode", """{"latents":[[1,2]]} x""", "body")]
+    [DataRow("/decode", """{"latents":[[1,2]],"latents":[[1,2]]}""", "latents")]
+    [DataRow("/decode", """{"latents":[[1,2]],"Latents":null}""", "Latents")]
+    [DataRow("/optimize", """{"start":[1,2],"objective":{"bondLengths":{"minimum":1,"minimum":2,"maximum":3}}}""", "objective.bondLengths.minimum")]
+    [DataRow("/decode", """{"latents":null}""", "latents")]
+    [DataRow("/optimize", """{"start":null,"objective":null}""", "start")]
+    [DataRow("/interpolate", """{"from":[1,2],"to":[1,3],"mode":null}""", "mode")]
+    [DataRow("/interpolate", """{"from":[1,2],"to":[1,3],"steps":null}""", "steps")]
     [DataRow("/encode", """{"features":[[1,2]]}""", "features[0]")]
     [DataRow("/interpolate", """{"to":[1,2]}""", "from")]
     [DataRow("/interpolate", """{"from":[1,2],"to":[1,2,3]}""", "to")]
@@ -202,7 +221,7 @@ public sealed class DecoderServiceTests
         string problem = problems[0].GetString()!;
         Assert.IsGreaterThan(5, problem.Length);
         // The API knows no types of .NET.
-        foreach (string foreign in (string[])["System.", ".NET", "DecoderService", "bind parameter"])
+        foreach (string foreign in (string[])["System.", ".NET", "DecoderService", "bind parameter", "Request ", "deserializ", "isFinalBlock", "JSON tokens"])
             Assert.DoesNotContain(foreign, problem);
     }
 

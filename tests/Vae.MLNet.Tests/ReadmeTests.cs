@@ -46,6 +46,7 @@ public sealed class ReadmeTests
             {
                 LatentDimension = 2,
                 HiddenLayers = [256, 256, 256],
+                Scaling = InputScaling.None,                                            // coordinates of one unit
                 Beta = 0.01f,
                 Epochs = epochs,
             }));

@@ -54,7 +54,8 @@ internal sealed record LimitsResponse(int Rows, int Steps, float Latent, long Bo
 
 internal sealed record HealthResponse(string Status, string Model);
 
-[JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, NumberHandling = JsonNumberHandling.Strict)]
+[JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, NumberHandling = JsonNumberHandling.Strict,
+    AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(DecodeRequest))]
 [JsonSerializable(typeof(DecodeResponse))]
 [JsonSerializable(typeof(EncodeRequest))]

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Threading.RateLimiting;
 using DecoderService.Models;
 using Vae.MLNet.Inference;
 
@@ -6,19 +7,17 @@ namespace DecoderService.Requests;
 
 internal static class Endpoints
 {
-    public const string OptimizePolicy = "optimize";
-
     public static void Map(WebApplication app)
     {
         var api = app.MapGroup("").WithTags("Decoder");
         api.MapPost("/decode", DecodeAsync).WithSummary("Decodes latents, one a row, to the mean of p(x|z) in units of the data.")
-            .Produces<DecodeResponse>().ProducesValidationProblem().ProducesProblem(503);
+            .Produces<DecodeResponse>().ReadsBody().ProducesProblem(503);
         api.MapPost("/encode", EncodeAsync).WithSummary("Encodes rows of data to the posterior's mean and standard deviation.")
-            .Produces<EncodeResponse>().ProducesValidationProblem().ProducesProblem(404).ProducesProblem(503);
+            .Produces<EncodeResponse>().ReadsBody().ProducesProblem(404).ProducesProblem(503);
         api.MapPost("/interpolate", Interpolate).WithSummary("Decodes points on the way from one latent to another (mode: linear or spherical).")
-            .Produces<PathResponse>().ProducesValidationProblem();
-        api.MapPost("/optimize", Optimize).WithSummary("Gradient descent in latent space on a function of the decoded chain; gives the whole path.")
-            .RequireRateLimiting(OptimizePolicy).Produces<OptimizeResponse>().ProducesValidationProblem().ProducesProblem(422).ProducesProblem(503);
+            .Produces<PathResponse>().ReadsBody();
+        api.MapPost("/optimize", OptimizeAsync).WithSummary("Gradient descent in latent space on a function of the decoded chain; gives the whole path.")
+            .Produces<OptimizeResponse>().ReadsBody().ProducesProblem(422).ProducesProblem(503);
         api.MapGet("/sample", Sample).WithSummary("Draws from the prior and decodes; the same seed gives the same samples.")
             .Produces<PathResponse>().ProducesValidationProblem();
         api.MapGet("/model", Model).WithSummary("What the model says of itself, and the service's limits.").Produces<ModelResponse>();
@@ -26,6 +25,10 @@ internal static class Endpoints
         api.MapGet("/data/latents.json", Data).WithSummary("Latents of the data for the explorer's map.").Produces<object>(200, "application/json").ProducesProblem(404);
         api.MapGet("/healthz", Health).WithSummary("200 while the service takes requests.").Produces<HealthResponse>().ProducesProblem(503);
     }
+
+    /// <summary>The answers to a body that cannot be used: wrong, too late, too large, of another kind.</summary>
+    private static RouteHandlerBuilder ReadsBody(this RouteHandlerBuilder endpoint) => endpoint.ProducesValidationProblem()
+        .ProducesProblem(StatusCodes.Status408RequestTimeout).ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
 
     private static async Task<IResult> DecodeAsync(DecodeRequest request, ModelStore store, ServiceOptions options, HttpContext context, ServiceMetrics metrics)
     {
@@ -83,7 +86,8 @@ internal static class Endpoints
             : errors.Result();
     }
 
-    private static IResult Optimize(OptimizeRequest request, ModelStore store, ServiceOptions options, HttpContext context)
+    private static async Task<IResult> OptimizeAsync(
+        OptimizeRequest request, ModelStore store, ServiceOptions options, ConcurrencyLimiter limiter, HttpContext context, ServiceMetrics metrics)
     {
         using var lease = store.Rent();
         var decoder = lease.Model.Decoder;
@@ -99,19 +103,25 @@ internal static class Endpoints
         if (errors.Any || objective is null)
             return errors.Result();
         LatentOptimization found;
-        try
+        // Held while it computes and no longer: neither a body that comes slowly nor a client that reads its answer slowly keeps a place.
+        using (var place = await limiter.AcquireAsync(1, context.RequestAborted))
         {
-            found = decoder.Optimize(objective, request.Start, new()
+            if (!place.IsAcquired)
+                return Busy(context, metrics, "Too many optimisations are waiting.");
+            try
             {
-                Steps = request.Steps,
-                LearningRate = request.LearningRate,
-                PriorWeight = request.PriorWeight,
-                Optimizer = optimizer,
-            }, context.RequestAborted);
-        }
-        catch (InvalidOperationException e)
-        {
-            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity, title: "The optimisation diverged.");
+                found = decoder.Optimize(objective, request.Start, new()
+                {
+                    Steps = request.Steps,
+                    LearningRate = request.LearningRate,
+                    PriorWeight = request.PriorWeight,
+                    Optimizer = optimizer,
+                }, context.RequestAborted);
+            }
+            catch (InvalidOperationException e)
+            {
+                return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity, title: "The optimisation diverged.");
+            }
         }
         return errors.Split(found.Path.Outputs.Span, decoder.FeatureCount, "start") is { } outputs
             ? TypedResults.Ok(new OptimizeResponse(

@@ -60,7 +60,7 @@ internal sealed class OptimizeCommand : ToolCommand
             LatentObjective.Create((shape, gradient) =>
             {
                 if (++evaluations % ReportEvery == 0)
-                    report(Math.Min(evaluations, steps), "");
+                    report(Math.Min(evaluations, steps), steps, "");
                 return objective.Evaluate(shape, gradient);
             }),
             start,

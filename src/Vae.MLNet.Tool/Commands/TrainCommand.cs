@@ -39,7 +39,7 @@ internal sealed class TrainCommand : ToolCommand
         _data = new DataArgument(this);
         _output = Register(new Option<string>("--output", "-o") { Description = "Folder for the model; one that holds an earlier model is replaced when the new one is complete.", HelpName = "folder", Required = true });
         _latent = Integer("--latent", "Dimensions of the latent space.", 2, minimum: 1);
-        _hidden = Numbers("--hidden", "Widths of the encoder's hidden layers; the decoder's are the same in reverse. Default 256,256,256.");
+        _hidden = Numbers("--hidden", "Widths of the encoder's hidden layers; the decoder's are the same in reverse. Default by the number of rows, 64,64 to 256,256,256.");
         _align = Register(new Option<string>("--align") { Description = "Centre conformations and turn them onto their principal axes: none, 2d or 3d.", HelpName = "none|2d|3d", DefaultValueFactory = _ => "none" });
         _align.AcceptOnlyFromAmong("none", "2d", "3d");
         _mirror = Flag("--mirror", "With --align: mirror images count as the same shape.");
@@ -47,8 +47,8 @@ internal sealed class TrainCommand : ToolCommand
         _objective = OneOf("--objective", "Loss: mean squared error + Beta KL as averages, or the negative ELBO in nats with learned noise.", TrainingObjective.Course);
         _beta = Real("--beta", "Weight of the KL divergence. For the ELBO it is 1.", 0.01f);
         _posterior = OneOf("--posterior", "How the encoder gives sigma.", PosteriorParameterization.Softplus);
-        _scaling = OneOf("--scaling", "Scaling of each feature inside the model.", InputScaling.None);
-        _epochs = Integer("--epochs", "Passes over the data.", 150, minimum: 1);
+        _scaling = OneOf("--scaling", "Scaling of each feature inside the model; auto leaves features of one moderate size as they are.", InputScaling.Auto);
+        _epochs = Integer("--epochs", "Passes over the data; 0 goes by the number of rows.", 0);
         _batch = Integer("--batch-size", "Rows in a step.", 128, minimum: 1);
         _rate = Real("--learning-rate", "Step size of Adam.", 1e-3f);
         _validation = Real("--validation", "Share of the rows held out, at least 0 and below 1.", 0);
@@ -70,11 +70,10 @@ internal sealed class TrainCommand : ToolCommand
         if (align == "none" && (arguments.GetValue(_mirror) || arguments.GetValue(_direction)))
             throw new UsageException("--mirror and --chain-direction belong to --align 2d or 3d; --align is none.");
 
-        int epochs = arguments.GetValue(_epochs);
         var options = Settings(arguments, cancellationToken);
-        TransformerChain<VaeTransformer> model = terminal.Track("Training", epochs, report => Pipeline(context, arguments, align, data, options with
+        TransformerChain<VaeTransformer> model = terminal.Track("Training", 1, report => Pipeline(context, arguments, align, data, options with
         {
-            Progress = new Reporter(progress => report(progress.Latest.Epoch, Invariant(
+            Progress = new Reporter(progress => report(progress.Latest.Epoch, progress.Epochs, Invariant(
                 $"loss {progress.Latest.Loss:G5}{(progress.Latest.ValidationLoss is { } loss ? Invariant($", validation {loss:G5}") : "")}"))),
         }).Fit(data.View));
 
@@ -82,7 +81,7 @@ internal sealed class TrainCommand : ToolCommand
         model.LastTransformer.ExportEncoder(target.File(ModelSource.EncoderName));
         model.LastTransformer.ExportDecoder(target.File(ModelSource.DecoderName), withGradient: true);
         context.Vae.ExportPipeline(model, data.View.Schema, target.File(ModelSource.GraphName), new PipelineExportOptions { StandardDeviation = true, Reconstruction = true, Score = true });
-        var record = Record(arguments, data, align, model.LastTransformer, options);
+        var record = Record(arguments, data, align, model.LastTransformer);
         AtomicFile.WriteAllText(target.File(ModelSource.RecordName), Terminal.Serialize(record) + "\n");
         target.Complete();
 
@@ -103,6 +102,7 @@ internal sealed class TrainCommand : ToolCommand
                 record.BestEpoch,
                 record.StoppedEarly,
                 record.ActiveUnits,
+                record.SelfCheck,
                 last.Loss,
                 last.Reconstruction,
                 last.Kl,
@@ -111,13 +111,26 @@ internal sealed class TrainCommand : ToolCommand
                 last.ValidationKl,
             },
             Terminal.Facts($"Model in {arguments.GetRequiredValue(_output)}",
+            [
                 ("rows", Invariant($"{record.TrainingRows} trained on, {record.ValidationRows} held out")),
                 ("numbers in a row", Invariant($"{data.Features} ({string.Join(" x ", data.Shape)})")),
                 ("latent dimensions", Invariant($"{record.LatentDimension}, {record.ActiveUnits} active")),
                 ("parameters", Invariant($"{record.Parameters}")),
+                ("scaling", Invariant($"{model.LastTransformer.Model.Options.Scaling}")),
                 ("epochs", Invariant($"{record.Epochs.Count}{(record.StoppedEarly ? Invariant($", best {record.BestEpoch}") : "")}")),
                 ("loss", Invariant($"{last.Loss:G5} = reconstruction {last.Reconstruction:G5}, KL {last.Kl:G5}")),
-                ("validation loss", last.ValidationLoss is { } loss ? Invariant($"{loss:G5} = reconstruction {last.ValidationReconstruction:G5}, KL {last.ValidationKl:G5}") : "no rows held out")));
+                ("validation loss", last.ValidationLoss is { } loss ? Invariant($"{loss:G5} = reconstruction {last.ValidationReconstruction:G5}, KL {last.ValidationKl:G5}") : "no rows held out"),
+                .. SelfCheckFacts(record.SelfCheck),
+            ]));
+    }
+
+    private static IEnumerable<(string Name, string Value)> SelfCheckFacts(VaeSelfCheck? check)
+    {
+        if (check is null)
+            yield break;
+        yield return ("explained variance", Invariant($"{check.ExplainedShare:P1}{(check.ValidationExplainedShare is { } held ? Invariant($", {held:P1} of rows held out") : "")}, least '{check.LeastExplainedFeature}' {check.ExplainedShares.Min():P1}"));
+        yield return ("posterior and prior", Invariant($"{check.KlPerDimension.Sum():F2} nats a row; all rows together {check.PriorDistance:F2} nats from the prior"));
+        yield return ("drawn rows", Invariant($"worst column '{check.WorstSampledFeature}', Kolmogorov and Smirnov's distance {check.SampleDistances.Max():F2}"));
     }
 
     private VaeTrainer.Options Settings(ParseResult arguments, CancellationToken cancellationToken)
@@ -129,13 +142,13 @@ internal sealed class TrainCommand : ToolCommand
             throw new UsageException("--patience needs rows held out: give --validation too.");
         if (!(validation < 1))
             throw new UsageException(Invariant($"--validation has to be at least 0 and below 1; it is {validation}."));
-        float[] hidden = arguments.GetNumbers(_hidden) ?? [256, 256, 256];
-        if (hidden.Any(width => width != (int)width || width < 1))
+        float[]? hidden = arguments.GetNumbers(_hidden);
+        if (hidden is not null && hidden.Any(width => width != (int)width || width < 1))
             throw new UsageException($"--hidden has to be whole numbers of at least 1; it is {string.Join(",", hidden)}.");
         return new VaeTrainer.Options
         {
             LatentDimension = arguments.GetValue(_latent),
-            HiddenLayers = [.. hidden.Select(width => (int)width)],
+            HiddenLayers = hidden?.Select(width => (int)width).ToArray(),
             Posterior = _posterior.Read(arguments),
             Likelihood = elbo ? Likelihood.Gaussian : Likelihood.MeanSquaredError,
             // The ELBO's own weight is 1; a number given is taken at its word.
@@ -172,8 +185,9 @@ internal sealed class TrainCommand : ToolCommand
             .Append(context.Vae.VariationalAutoencoder(Latent, "Features", options));
     }
 
-    private TrainingRecord Record(ParseResult arguments, DataFile data, string align, VaeTransformer model, VaeTrainer.Options options)
+    private TrainingRecord Record(ParseResult arguments, DataFile data, string align, VaeTransformer model)
     {
+        var options = model.Model.Options;
         var history = model.History!;
         return new()
         {
@@ -206,6 +220,7 @@ internal sealed class TrainCommand : ToolCommand
             BestEpoch = history.BestEpoch,
             StoppedEarly = history.StoppedEarly,
             ActiveUnits = history.ActiveUnits,
+            SelfCheck = history.SelfCheck,
             Epochs = [.. history.Epochs.Select(epoch => new EpochRecord(epoch.Epoch, epoch.Loss, epoch.Reconstruction, epoch.Kl, epoch.ValidationLoss, epoch.ValidationReconstruction, epoch.ValidationKl))],
         };
     }

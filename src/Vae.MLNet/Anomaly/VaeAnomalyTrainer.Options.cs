@@ -77,7 +77,7 @@ public sealed partial class VaeAnomalyTrainer
             Check.AtLeast(Steps, 1);
             Check.AtLeast(LatentDimension, 0);
             if (ContributionsColumnName is { } name)
-                Check.ColumnName(name, nameof(ContributionsColumnName));
+                Check.GraphColumnName(name, nameof(ContributionsColumnName));
             // The rest is checked by the options of the members' training.
             Training(features: 1, member: 0).Validate();
             return this;
@@ -93,6 +93,7 @@ public sealed partial class VaeAnomalyTrainer
             GaussianNoise = GaussianNoise.LearnedPerFeature,
             Beta = Beta,
             Scaling = InputScaling.RobustAsinh,
+            SelfCheck = false,
             BatchSize = BatchSize,
             // The steps end the training; an epoch has at least one of them.
             Epochs = Steps,

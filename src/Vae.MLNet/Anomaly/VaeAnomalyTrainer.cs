@@ -50,7 +50,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
     internal VaeAnomalyTrainer(MLContext context, string featureColumnName, Options? options)
     {
         _context = context;
-        _featureColumn = Check.ColumnName(featureColumnName);
+        _featureColumn = Check.GraphColumnName(featureColumnName);
         _options = (options ?? new()).Validate();
         string[] names = [_featureColumn, VaeAnomalyTransformer.PredictedLabelColumn, VaeAnomalyTransformer.ScoreColumn, .. _options.ContributionsColumnName is { } contributions ? [contributions] : Array.Empty<string>()];
         if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
@@ -72,6 +72,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         using var channel = host.Start("Training");
         var data = TrainingData.Read(input, _featureColumn, _options.Training(features, 0), features, _options.CancellationToken);
 
+        using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
         var members = new List<AnomalyMember>();
         float[]? sample = null, terms = null;
         for (int i = 0; i < _options.Members; i++)

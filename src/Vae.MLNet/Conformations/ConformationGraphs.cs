@@ -105,18 +105,8 @@ internal static class ConformationGraphs
     private static string FirstTrue(OnnxGraph graph, string mask, long axis)
     {
         string ones = ToDouble(graph, mask);
-        string count = graph.Node("CumSum", [ones, graph.Constant(Fresh(graph, "axis"), new[] { axis })]);
+        string count = graph.Node("CumSum", [ones, graph.LongConstant("axis", axis)]);
         return graph.Multiply(ones, ToDouble(graph, graph.Node("Equal", [count, graph.DoubleScalar(1)])));
-    }
-
-    private static string Fresh(OnnxGraph graph, string stem)
-    {
-        for (int i = 0; ; i++)
-        {
-            string name = Check.Invariant($"{stem}.{i}");
-            if (!graph.Has(name))
-                return name;
-        }
     }
 
     /// <summary>Half the difference of the diagonal, the off-diagonal element, half the trace and the eigenvalues' half distance of a [N, 2, 2] tensor.</summary>

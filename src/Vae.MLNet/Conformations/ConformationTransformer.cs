@@ -62,8 +62,8 @@ internal sealed class ConformationColumns
     public ConformationColumns(MLContext context, string outputColumnName, string inputColumnName, int dimensions, (int Least, int Most) range, IReadOnlyList<float>? masses, bool scalar)
     {
         Context = context;
-        Output = Check.ColumnName(outputColumnName);
-        Input = Check.ColumnName(inputColumnName);
+        Output = Check.GraphColumnName(outputColumnName);
+        Input = Check.GraphColumnName(inputColumnName);
         // Tensor names are column names in a saved model, and a graph cannot have one name twice.
         if (Output == Input)
             throw Check.Argument(nameof(outputColumnName), $"The column name '{Output}' is used for input and output; the output needs a name of its own.");

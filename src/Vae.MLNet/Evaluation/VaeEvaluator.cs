@@ -26,6 +26,7 @@ internal static class VaeEvaluator
         // What the reader needs to know of a training's options.
         var reading = model.Options with { ExampleWeightColumnName = options.ExampleWeightColumnName, CancellationToken = options.CancellationToken };
         using var reader = new RowReader(data, featureColumn, reading, model.FeatureCount);
+        using var loan = TorchThreads.Borrow(TorchThreads.Default);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var generator = new Generator((ulong)SeedStream.Torch(options.Seed, Purpose.Evaluation), CPU);

@@ -42,8 +42,8 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
     internal VaeImputer(MLContext context, string outputColumnName, string inputColumnName, Options? options)
     {
         _context = context;
-        _outputColumn = Check.ColumnName(outputColumnName);
-        _inputColumn = Check.ColumnName(inputColumnName);
+        _outputColumn = Check.GraphColumnName(outputColumnName);
+        _inputColumn = Check.GraphColumnName(inputColumnName);
         if (_outputColumn == _inputColumn)
             throw Check.Argument(nameof(outputColumnName), $"The column name '{_outputColumn}' is used twice; input and output columns need names of their own.");
         _options = (options ?? new()).Validate();
@@ -79,10 +79,11 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
         TorchRuntime.EnsureLoaded();
         var host = ((IHostEnvironment)_context).Register(nameof(VaeImputer));
         using var channel = host.Start("Training");
-        var options = _options.TrainingFor(features);
+        var options = _options.TrainingFor(features).SettleByModel() with { SelfCheck = false };
         var data = TrainingData.Read(input, _inputColumn, options, features, options.CancellationToken, allowMissing: true);
 
         var (medians, scale) = Observed(data, features, options.Scaling);
+        options = options.SettleByData(data.Rows, scale.Kind);
         float[] filled = [.. data.Features];
         int missing = 0;
         for (int i = 0; i < filled.Length; i++)
@@ -115,7 +116,7 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
     private (float[] Medians, InputScale Scale) Observed(TrainingData data, int features, InputScaling kind)
     {
         var medians = new float[features];
-        var (offset, factor) = (new float[features], new float[features]);
+        var columns = new float[features][];
         var values = new List<float>(data.Rows);
         for (int j = 0; j < features; j++)
         {
@@ -127,16 +128,16 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
             }
             if (values.Count == 0)
                 throw new InvalidOperationException(Check.Invariant($"Column '{_inputColumn}', slot {j} is missing in all {data.Rows} rows; at least one value is expected."));
-            float[] sorted = [.. values];
-            Array.Sort(sorted);
-            medians[j] = (float)InputScale.Quantile(sorted, 0.5);
-            if (kind != InputScaling.None)
-            {
-                var scale = InputScale.Fit(kind, sorted, 1);
-                (offset[j], factor[j]) = (scale.Offset[0], scale.Factor[0]);
-            }
+            columns[j] = [.. values];
+            Array.Sort(columns[j]);
+            medians[j] = (float)InputScale.Quantile(columns[j], 0.5);
         }
-        return (medians, kind == InputScaling.None ? InputScale.None : new InputScale(kind, offset, factor));
+        if (kind == InputScaling.Auto)
+            kind = InputScale.Choose(columns);
+        if (kind == InputScaling.None)
+            return (medians, InputScale.None);
+        var scales = columns.Select(column => InputScale.Fit(kind, column, 1)).ToArray();
+        return (medians, new(kind, [.. scales.Select(scale => scale.Offset[0])], [.. scales.Select(scale => scale.Factor[0])]));
     }
 
     /// <summary>Completes the rows by a model, into <paramref name="filled"/>.</summary>

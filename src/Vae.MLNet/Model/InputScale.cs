@@ -18,13 +18,79 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     }
 
     /// <summary>Takes the constants from rows of data.</summary>
-    public static InputScale Fit(InputScaling kind, ReadOnlySpan<float> data, int features) => kind switch
+    public static InputScale Fit(InputScaling kind, float[] data, int features) => kind switch
     {
         InputScaling.None => None,
         InputScaling.Standardize => Standardize(data, features),
         InputScaling.RobustAsinh => Robust(data, features),
+        InputScaling.Auto => Auto(data, features),
         _ => throw Check.OutOfRange(nameof(kind), kind, "a known scaling"),
     };
+
+    private static InputScale Auto(float[] data, int features)
+    {
+        var (mean, deviation) = Moments(data, features);
+        return Auto(mean, deviation, data);
+    }
+
+    /// <summary>The scaling that <see cref="InputScaling.Auto"/> stands for.</summary>
+    /// <param name="columns">The values of each feature, sorted; a feature may have fewer than another.</param>
+    public static InputScaling Choose(float[][] columns)
+    {
+        var moments = columns.Select(column => Moments(column, 1)).ToArray();
+        return Choose([.. moments.Select(moment => moment.Mean[0])], [.. moments.Select(moment => moment.Deviation[0])], j => columns[j],
+            columns.All(column => column[0] >= 0 && column[^1] <= 1));
+    }
+
+    /// <summary>The scaling that <see cref="InputScaling.Auto"/> stands for, with its constants.</summary>
+    /// <param name="mean">Mean of each feature.</param>
+    /// <param name="deviation">Population standard deviation of each feature.</param>
+    /// <param name="data">Rows for the quantiles: all, or an even sample.</param>
+    public static InputScale Auto(double[] mean, double[] deviation, float[] data) =>
+        Choose(mean, deviation, j => SortedColumn(data, mean.Length, j), data.All(value => value is >= 0 and <= 1)) switch
+        {
+            InputScaling.None => None,
+            InputScaling.RobustAsinh => Robust(data, mean.Length),
+            _ => Standardize(mean, deviation),
+        };
+
+    /// <summary>Coordinates of one unit stay well within these bounds; columns of a table hardly ever do.</summary>
+    internal const double LargestMean = 10, SmallestDeviation = 0.1, LargestDeviation = 10, LargestRatio = 10;
+
+    /// <summary>Standard deviations in units of what the quartiles say, above which far-out values rule a feature: 1 for normal values, 1.6 for exponential ones.</summary>
+    private const double HeavyTail = 4;
+
+    private static InputScaling Choose(double[] mean, double[] deviation, Func<int, float[]> sorted, bool inUnitInterval)
+    {
+        double smallest = double.PositiveInfinity, largest = 0;
+        foreach (double value in deviation.Where(value => value > 0))
+            (smallest, largest) = (Math.Min(smallest, value), Math.Max(largest, value));
+        // Shares and grey levels: some may hardly vary, as pixels at a border, but most do.
+        if (inUnitInterval && deviation.Count(value => value * LargestRatio >= largest) * 4 >= deviation.Count(value => value > 0) * 3 && largest >= SmallestDeviation)
+            return InputScaling.None;
+        bool moderate = mean.All(value => Math.Abs(value) <= LargestMean)
+            && (largest == 0 || smallest >= SmallestDeviation && largest <= LargestDeviation && largest <= LargestRatio * smallest);
+        if (moderate)
+            return InputScaling.None;
+        for (int j = 0; j < mean.Length; j++)
+        {
+            // Where the quartiles coincide, as those of one-hot slots do, they say nothing of the tails.
+            float[] column = sorted(j);
+            double spread = (Quantile(column, 0.75) - Quantile(column, 0.25)) / 1.349;
+            if (spread > 0 && deviation[j] > HeavyTail * spread)
+                return InputScaling.RobustAsinh;
+        }
+        return InputScaling.Standardize;
+    }
+
+    private static float[] SortedColumn(ReadOnlySpan<float> data, int features, int feature)
+    {
+        var column = new float[data.Length / features];
+        for (int i = 0; i < column.Length; i++)
+            column[i] = data[i * features + feature];
+        Array.Sort(column);
+        return column;
+    }
 
     private static InputScale Standardize(ReadOnlySpan<float> data, int features)
     {
@@ -39,15 +105,11 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
     private static InputScale Robust(ReadOnlySpan<float> data, int features)
     {
         var (_, deviation) = Moments(data, features);
-        int rows = data.Length / features;
         var offset = new float[features];
         var factor = new float[features];
-        var column = new float[rows];
         for (int j = 0; j < features; j++)
         {
-            for (int i = 0; i < rows; i++)
-                column[i] = data[i * features + j];
-            Array.Sort(column);
+            var column = SortedColumn(data, features, j);
             offset[j] = (float)Quantile(column, 0.5);
             double spread = (Quantile(column, 0.75) - Quantile(column, 0.25)) / 1.349;
             factor[j] = Inverse(Math.Max(spread, 0.1 * deviation[j]));

@@ -12,6 +12,7 @@ internal enum Purpose
     Pool,
     Sample,
     Draw,
+    SelfCheck,
 }
 
 /// <summary>

@@ -35,7 +35,7 @@ internal sealed class VaeArchitecture
         var layers = new List<(string Name, int Outputs, int Inputs)>();
         // One row for every token of every position. Those of tokens that the encoder does not read stay zero, so that looking a token up needs no test.
         int width = tokens is null ? features : checked(tokens.Length * tokens.Alphabet.TokenCount);
-        foreach (int hidden in options.HiddenLayers)
+        foreach (int hidden in options.EncoderLayers)
         {
             layers.Add((Check.Invariant($"encoder.{layers.Count}"), hidden, width));
             width = hidden;

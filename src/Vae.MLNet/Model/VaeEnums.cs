@@ -91,6 +91,14 @@ public enum InputScaling
     /// wide column nor a few far-out rows rule the loss.
     /// </summary>
     RobustAsinh,
+
+    /// <summary>
+    /// Chosen by the training data. <see cref="None"/> where the features are of one moderate size, as coordinates of one unit are: every mean within ±10, every standard
+    /// deviation between 0.1 and 10, none above ten times another; or all values between 0 and 1 and three quarters of the features of like spread, as grey levels are. Otherwise <see cref="RobustAsinh"/> where a feature has far-out values (its standard deviation
+    /// above four times what its quartiles say), else <see cref="Standardize"/>. <see cref="None"/> for Bernoulli and categorical likelihoods. What was chosen is
+    /// logged, and <see cref="VaeModel.Options"/> of the trained model has it.
+    /// </summary>
+    Auto,
 }
 
 /// <summary>How the learning rate changes over the training.</summary>

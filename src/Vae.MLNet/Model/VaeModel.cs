@@ -11,7 +11,9 @@ public sealed partial class VaeModel
 {
     internal VaeModel(VaeArchitecture architecture, float[] parameters, InputScale scale, float[] residual, string trainingJson)
     {
-        Architecture = architecture;
+        // A model's options say what was done, not what was left open.
+        Architecture = architecture.Options.Scaling != InputScaling.Auto ? architecture
+            : new(architecture.Features, architecture.Options with { Scaling = scale.Kind }, architecture.Tokens);
         Parameters = parameters;
         Scale = scale;
         Residual = residual;

@@ -6,16 +6,20 @@ namespace Vae.MLNet;
 public sealed partial class VaeTrainer
 {
     /// <summary>
-    /// Options of the trainer. The defaults are those of the bead-spring polymer course: three hidden layers of 256, a two-dimensional latent, mean squared
-    /// error plus 0.01 times the KL divergence averaged over batch and latent dimensions, Adam at 1e-3, 150 epochs.
+    /// Options of the trainer. The defaults are those of the bead-spring polymer course where its data has the size of the course's, 10,000 rows of coordinates: three
+    /// hidden layers of 256, a two-dimensional latent, mean squared error plus 0.01 times the KL divergence averaged over batch and latent dimensions, Adam at 1e-3, about 150
+    /// epochs. Scaling, widths and epochs follow the data unless they are given.
     /// </summary>
     public sealed record Options
     {
         /// <summary>Dimensions of the latent space. Default 2.</summary>
         public int LatentDimension { get; init; } = 2;
 
-        /// <summary>Widths of the encoder's hidden layers, from the input on. Default 256, 256, 256. Empty for a linear encoder.</summary>
-        public IReadOnlyList<int> HiddenLayers { get; init; } = [256, 256, 256];
+        /// <summary>
+        /// Widths of the encoder's hidden layers, from the input on. Empty for a linear encoder. Default null: by the number of training rows, 64, 64 below 1,000 rows,
+        /// 128, 128 below 5,000, otherwise 256, 256, 256.
+        /// </summary>
+        public IReadOnlyList<int>? HiddenLayers { get; init; }
 
         /// <summary>Widths of the decoder's hidden layers, from the latent on. Default null: the encoder's, mirrored.</summary>
         public IReadOnlyList<int>? DecoderHiddenLayers { get; init; }
@@ -77,14 +81,24 @@ public sealed partial class VaeTrainer
         /// <summary>Rows in a batch. Default 128.</summary>
         public int BatchSize { get; init; } = 128;
 
-        /// <summary>Passes over the training data. Default 150.</summary>
-        public int Epochs { get; init; } = 150;
+        /// <summary>
+        /// Passes over the training data. Default 0: by the number of rows, as many as make 12,000 optimiser steps, between 10 and 400 (152 for 10,000 rows in batches
+        /// of 128).
+        /// </summary>
+        public int Epochs { get; init; }
 
         /// <summary>Most optimiser steps, after which the training ends within an epoch. Default 0: as many as the epochs have.</summary>
         public int MaximumSteps { get; init; }
 
-        /// <summary>Transformation of the features inside the model. Default none.</summary>
-        public InputScaling Scaling { get; init; } = InputScaling.None;
+        /// <summary>Transformation of the features inside the model. Default chosen by the training data; see <see cref="InputScaling.Auto"/>.</summary>
+        public InputScaling Scaling { get; init; } = InputScaling.Auto;
+
+        /// <summary>
+        /// Whether the training ends with a look at the model on up to 2,000 rows (<see cref="VaeTrainingHistory.SelfCheck"/>), with a warning for whatever is wrong. It
+        /// takes well below a second and does not change the model. Default true.
+        /// </summary>
+        [JsonIgnore]
+        public bool SelfCheck { get; init; } = true;
 
         /// <summary>Share of the rows held out for validation, in [0, 1). Default 0.</summary>
         public float ValidationFraction { get; init; }
@@ -101,7 +115,7 @@ public sealed partial class VaeTrainer
         /// <summary>Where to train. Default the processor.</summary>
         public TrainingDevice Device { get; init; } = TrainingDevice.Cpu;
 
-        /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as it uses by itself.</summary>
+        /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as libtorch uses by itself, read once in a process.</summary>
         public int Threads { get; init; }
 
         /// <summary>
@@ -155,7 +169,35 @@ public sealed partial class VaeTrainer
         [JsonIgnore]
         public int CheckpointEvery { get; init; } = 10;
 
-        internal IReadOnlyList<int> DecoderLayers => DecoderHiddenLayers ?? [.. HiddenLayers.Reverse()];
+        /// <summary>Widths of the encoder's hidden layers; the largest where neither options nor data have said yet.</summary>
+        internal IReadOnlyList<int> EncoderLayers => HiddenLayers ?? [256, 256, 256];
+
+        internal IReadOnlyList<int> DecoderLayers => DecoderHiddenLayers ?? [.. EncoderLayers.Reverse()];
+
+        /// <summary>Whether only the features as they are suit the likelihood.</summary>
+        private bool NeedsPlainFeatures => Likelihood is Likelihood.Bernoulli or Likelihood.Categorical;
+
+        /// <summary>The options with what a warm start decides.</summary>
+        internal Options SettleByModel() => this with
+        {
+            HiddenLayers = HiddenLayers ?? WarmStart?.Options.HiddenLayers,
+            Scaling = Scaling != InputScaling.Auto ? Scaling : NeedsPlainFeatures ? InputScaling.None : WarmStart?.Options.Scaling ?? Scaling,
+        };
+
+        /// <summary>The options with everything decided that is left to the data.</summary>
+        /// <param name="rows">Rows of an epoch.</param>
+        /// <param name="scaling">The scaling that the data was found to need.</param>
+        internal Options SettleByData(long rows, InputScaling scaling)
+        {
+            const long WantedSteps = 12_000;
+            long steps = Math.Max(1, (rows + BatchSize - 1) / BatchSize);
+            return this with
+            {
+                HiddenLayers = HiddenLayers ?? (rows < 1_000 ? [64, 64] : rows < 5_000 ? [128, 128] : EncoderLayers),
+                Epochs = Epochs > 0 ? Epochs : (int)Math.Clamp((WantedSteps + steps - 1) / steps, 10, 400),
+                Scaling = scaling,
+            };
+        }
 
         internal bool SumKl => KlReduction == KlReduction.Sum || KlReduction == KlReduction.Auto && Likelihood != Likelihood.MeanSquaredError;
 
@@ -165,7 +207,8 @@ public sealed partial class VaeTrainer
         internal Options Validate()
         {
             Check.InRange(LatentDimension, 1, LargestLayer);
-            CheckLayers(Check.NotNull(HiddenLayers), nameof(HiddenLayers));
+            if (HiddenLayers is { } encoder)
+                CheckLayers(encoder, nameof(HiddenLayers));
             if (DecoderHiddenLayers is { } decoder)
                 CheckLayers(decoder, nameof(DecoderHiddenLayers));
             Check.Defined(Activation);
@@ -190,7 +233,7 @@ public sealed partial class VaeTrainer
             Share(InputMasking, nameof(InputMasking));
             Share(TrimmedFraction, nameof(TrimmedFraction));
             Check.AtLeast(BatchSize, 1);
-            Check.AtLeast(Epochs, 1);
+            Check.AtLeast(Epochs, 0);
             Check.AtLeast(MaximumSteps, 0);
             Share(ValidationFraction, nameof(ValidationFraction));
             EarlyStopping?.Validate();
@@ -203,13 +246,13 @@ public sealed partial class VaeTrainer
                 Check.InRange(GroupSize, 2, LargestLayer);
             else if (GroupSize != 0)
                 throw Check.Argument(nameof(GroupSize), $"GroupSize belongs to a categorical likelihood; the likelihood is {Likelihood}.");
-            if (Likelihood is Likelihood.Bernoulli or Likelihood.Categorical && Scaling != InputScaling.None)
+            if (NeedsPlainFeatures && Scaling is not (InputScaling.None or InputScaling.Auto))
                 throw Check.Argument(nameof(Scaling), $"A {Likelihood} likelihood needs the features as they are: Scaling has to be None; it is {Scaling}.");
             Column(ExampleWeightColumnName, nameof(ExampleWeightColumnName));
             Column(StandardDeviationColumnName, nameof(StandardDeviationColumnName));
             Column(ReconstructionColumnName, nameof(ReconstructionColumnName));
             Column(ScoreColumnName, nameof(ScoreColumnName));
-            return this with { HiddenLayers = [.. HiddenLayers], DecoderHiddenLayers = DecoderHiddenLayers?.ToArray() };
+            return this with { HiddenLayers = HiddenLayers?.ToArray(), DecoderHiddenLayers = DecoderHiddenLayers?.ToArray() };
 
             static void Column(string? value, string name)
             {

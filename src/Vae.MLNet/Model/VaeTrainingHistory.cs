@@ -46,4 +46,11 @@ public sealed record VaeTrainingHistory(
     long TrainingRows,
     long ValidationRows,
     int ActiveUnits,
-    bool StoppedEarly);
+    bool StoppedEarly)
+{
+    /// <summary>What <see cref="VaeTrainer.Options.Scaling"/> was, or was chosen to be.</summary>
+    public InputScaling Scaling { get; init; }
+
+    /// <summary>The look at the trained model that the training ends with; null where <see cref="VaeTrainer.Options.SelfCheck"/> was off.</summary>
+    public VaeSelfCheck? SelfCheck { get; init; }
+}

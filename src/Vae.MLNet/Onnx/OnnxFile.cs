@@ -103,12 +103,13 @@ internal sealed class OnnxFile
     public string Required(string key) =>
         Metadata.TryGetValue(key, out string? value) ? value : throw Check.BadFile(Name, $"its metadata has no '{key}'.");
 
-    public bool HasInitializer(string name) => _initializers.ContainsKey(name);
+    /// <summary>Whether there is an initialiser for a parameter of that name.</summary>
+    public bool HasParameter(string name) => Parameter(name) is not null;
 
-    /// <summary>The numbers of an initialiser in single precision; null where there is none of that name.</summary>
+    /// <summary>The numbers of a parameter in single precision; null where there is none of that name.</summary>
     public float[]? Floats(string name, ReadOnlySpan<long> shape)
     {
-        if (!_initializers.TryGetValue(name, out var tensor))
+        if (Parameter(name) is not { } tensor)
             return null;
         if (!tensor.Dims.SequenceEqual(shape.ToArray()))
             throw Check.BadFile(Name, $"initialiser '{Shown(name)}' has shape [{Dims(tensor)}]; [{string.Join(", ", shape.ToArray())}] is expected.");
@@ -129,6 +130,9 @@ internal sealed class OnnxFile
 
     /// <summary>A text of a file as it may stand in a message.</summary>
     public static string Shown(string text) => text.Length <= 60 ? text : text[..60] + "…";
+
+    /// <summary>Parameters are in the space of the graph's own names; earlier files hold them under their plain names.</summary>
+    private TensorProto? Parameter(string name) => _initializers.GetValueOrDefault(OnnxGraph.Internal(name)) ?? _initializers.GetValueOrDefault(name);
 
     private void Validate()
     {

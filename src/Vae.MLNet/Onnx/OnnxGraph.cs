@@ -18,7 +18,8 @@ internal enum OnnxType
 }
 
 /// <summary>
-/// Builds an ONNX graph node by node. Every method that adds a value returns its name; names are unique in the graph.
+/// Builds an ONNX graph node by node. Every method that adds a value returns its name; names are unique in the graph. Inputs and outputs are called as they are asked
+/// to be, by the names of columns; everything else is in a space that no column can reach.
 /// A shape is a list of dimensions, where -1 stands for the batch ("N").
 /// </summary>
 internal sealed class OnnxGraph
@@ -53,8 +54,11 @@ internal sealed class OnnxGraph
     /// <summary>Put before the names of a network's parameters, so that one graph can hold several networks.</summary>
     public string Prefix { get; set; } = "";
 
-    /// <summary>Whether the graph has a value of that name.</summary>
-    public bool Has(string name) => _names.Contains(name);
+    /// <summary>The name, as it stands in a graph, of a parameter or an intermediate value.</summary>
+    public static string Internal(string name) => Check.GraphSpace + name;
+
+    /// <summary>Whether the graph has a constant, or another value of its own, of that name; never true for a column.</summary>
+    public bool Has(string name) => _names.Contains(Internal(name));
 
     public string Input(string name, OnnxType type, params ReadOnlySpan<long> shape)
     {
@@ -85,9 +89,11 @@ internal sealed class OnnxGraph
     /// <summary>Declares a value to be an output under its own name.</summary>
     public void Output(string value, OnnxType type, params ReadOnlySpan<long> shape) => _graph.Output.Add(Value(value, type, shape));
 
+    /// <summary>A parameter or another constant: its name in the graph is <see cref="Internal"/> of the given one.</summary>
     public string Constant(string name, ReadOnlySpan<float> values, params ReadOnlySpan<long> shape) =>
         Add(name, OnnxType.Float, MemoryMarshal.AsBytes(values), shape);
 
+    /// <summary>A constant of whole numbers: its name in the graph is <see cref="Internal"/> of the given one.</summary>
     public string Constant(string name, ReadOnlySpan<long> values, params ReadOnlySpan<long> shape) =>
         Add(name, OnnxType.Int64, MemoryMarshal.AsBytes(values), shape);
 
@@ -113,6 +119,9 @@ internal sealed class OnnxGraph
     public string DoubleConstant(string stem, ReadOnlySpan<double> values, params ReadOnlySpan<long> shape) =>
         Shared(stem, OnnxType.Double, MemoryMarshal.AsBytes(values), shape);
 
+    /// <summary>A scalar int64 constant under a name made unique.</summary>
+    public string LongConstant(string stem, long value) => Shared(stem, OnnxType.Int64, MemoryMarshal.AsBytes<long>([value]), []);
+
     /// <summary>A one-dimensional int64 constant, as shapes and axes are given to nodes; equal ones are stored once.</summary>
     public string Ints(params ReadOnlySpan<long> values)
     {
@@ -122,10 +131,10 @@ internal sealed class OnnxGraph
         return name;
     }
 
-    /// <summary>Adds a node with one output; the output's name is made unique where it is not given.</summary>
+    /// <summary>Adds a node with one output, called as it is given, as a column; where it is not, it gets a name of the graph's own.</summary>
     public string Node(string op, ReadOnlySpan<string> inputs, string? output = null, params ReadOnlySpan<(string Name, object Value)> attributes)
     {
-        string name = output is null ? Unique("/" + op.ToLowerInvariant()) : Claim(output);
+        string name = output is null ? Unique(op.ToLowerInvariant()) : Claim(output);
         AddNode(op, inputs, [name], "", attributes);
         return name;
     }
@@ -135,7 +144,7 @@ internal sealed class OnnxGraph
     {
         var names = new string[outputs];
         for (int i = 0; i < outputs; i++)
-            names[i] = Unique("/" + op.ToLowerInvariant());
+            names[i] = Unique(op.ToLowerInvariant());
         AddNode(op, inputs, names, "", attributes);
         return names;
     }
@@ -176,12 +185,12 @@ internal sealed class OnnxGraph
     public void SlotNames(string column, IReadOnlyList<string> names)
     {
         string nodeName = $"mlnet.{column}.SlotNames";
-        string dummy = Unique(nodeName + ".dummy");
+        string dummy = Unique("slotnames.dummy");
         var tensor = new TensorProto { Name = dummy, DataType = (int)OnnxType.String };
         tensor.Dims.Add(1);
         tensor.StringData.Add(ByteString.CopyFromUtf8(""));
         _graph.Initializer.Add(tensor);
-        var node = AddNode("LabelEncoder", [dummy], [Unique(nodeName)], "ai.onnx.ml",
+        var node = AddNode("LabelEncoder", [dummy], [Unique("slotnames")], "ai.onnx.ml",
             ("keys_strings", names.ToArray()), ("values_int64s", Enumerable.Range(0, names.Count).Select(i => (long)i).ToArray()));
         node.Name = nodeName;
         (_outer ?? this)._usesMl = true;
@@ -218,9 +227,9 @@ internal sealed class OnnxGraph
         return name;
     }
 
-    private string Add(string name, OnnxType type, ReadOnlySpan<byte> bytes, ReadOnlySpan<long> shape)
+    private string Add(string stem, OnnxType type, ReadOnlySpan<byte> bytes, ReadOnlySpan<long> shape)
     {
-        Claim(name);
+        string name = Claim(Internal(stem));
         _graph.Initializer.Add(Tensor(name, type, bytes, shape));
         return name;
     }
@@ -304,9 +313,9 @@ internal sealed class OnnxGraph
 
     private string Unique(string stem)
     {
-        string name = stem;
+        string name = Internal(stem);
         for (int i = 1; !_names.Add(name); i++)
-            name = Check.Invariant($"{stem}.{i}");
+            name = Internal(Check.Invariant($"{stem}.{i}"));
         return name;
     }
 }

@@ -19,9 +19,10 @@ internal static partial class VaeGraphs
         var graph = new OnnxGraph("evidence");
         string tokens = graph.Input(Tokens, OnnxType.Int64, Batch, length);
         graph.InputOfNamedRows(SampleNoise, "S", latent);
-        var (mean, logSigma, variance) = Encode(graph, model, tokens, "mean", "sigma");
+        string sigma = OnnxGraph.Internal("sigma");
+        var (mean, logSigma, variance) = Encode(graph, model, tokens, OnnxGraph.Internal("mean"), sigma);
 
-        string draws = graph.Multiply(graph.Reshape("sigma", -1, 1, latent), graph.Reshape(SampleNoise, 1, -1, latent));
+        string draws = graph.Multiply(graph.Reshape(sigma, -1, 1, latent), graph.Reshape(SampleNoise, 1, -1, latent));
         string z = graph.Reshape(graph.Add(graph.Reshape(mean, -1, 1, latent), draws), -1, latent);
         string logits = Decode(graph, model, z, null, null, withMasks ? Masked : null).Output;
         // Rows of one sequence stand together: [N, S, positions, symbols].
@@ -69,8 +70,8 @@ internal static partial class VaeGraphs
             for (int i = 0; i < members.Count; i++)
             {
                 graph.Prefix = VaeMetadata.MemberPrefix(i);
-                string score = Check.Invariant($"score.{i}");
-                AddTo(graph, members[i], x, i == 0 ? new Wanted(latent, columns.StandardDeviation, null, score) : new Wanted(graph.Prefix + "mean", null, null, score));
+                string score = OnnxGraph.Internal(Check.Invariant($"score.{i}"));
+                AddTo(graph, members[i], x, i == 0 ? new Wanted(latent, columns.StandardDeviation, null, score) : new Wanted(OnnxGraph.Internal(graph.Prefix + "mean"), null, null, score));
                 sum = sum is null ? score : graph.Add(sum, score);
             }
             graph.Prefix = "";
@@ -130,7 +131,7 @@ internal static partial class VaeGraphs
     {
         var layout = model.Architecture.Tokens!;
         long[] starts = [.. Enumerable.Range(0, layout.Length).Select(c => (long)c * layout.Alphabet.TokenCount)];
-        string indexes = graph.Add(tokens, graph.Has("tokens.starts") ? "tokens.starts" : graph.Constant("tokens.starts", starts, 1, layout.Length));
+        string indexes = graph.Add(tokens, graph.Has("tokens.starts") ? OnnxGraph.Internal("tokens.starts") : graph.Constant("tokens.starts", starts, 1, layout.Length));
         string rows = graph.Node("Gather", [Weight(graph, model, layer + ".weight"), indexes], null, ("axis", 0L));
         return graph.Add(graph.Sum(rows, 1, keep: false), Weight(graph, model, layer + ".bias"));
     }

@@ -104,7 +104,7 @@ internal static partial class VaeGraphs
     private static string MeanInScaledUnits(OnnxGraph graph, VaeModel model, string output) => HasLogits(model) ? Mean(graph, model, output, null) : output;
 
     private static string Weight(OnnxGraph graph, VaeModel model, string name) =>
-        graph.Has(graph.Prefix + name) ? graph.Prefix + name : graph.Constant(graph.Prefix + name, model.Parameter(name), model.Architecture[name].Shape);
+        graph.Has(graph.Prefix + name) ? OnnxGraph.Internal(graph.Prefix + name) : graph.Constant(graph.Prefix + name, model.Parameter(name), model.Architecture[name].Shape);
 
     private static string Linear(OnnxGraph graph, VaeModel model, string x, string layer) => model.Architecture.IsTokenLayer(layer)
         ? GatheredSum(graph, model, x, layer)
@@ -121,7 +121,7 @@ internal static partial class VaeGraphs
     }
 
     private static string ScaleConstant(OnnxGraph graph, string name, float[] values) =>
-        graph.Has(name) ? name : graph.Constant(name, values, values.Length);
+        graph.Has(name) ? OnnxGraph.Internal(name) : graph.Constant(name, values, values.Length);
 
     /// <summary>The encoder's output, [N, 2 latent]: posterior means and what the posterior deviations come from.</summary>
     private static string Statistics(OnnxGraph graph, VaeModel model, string x, int layersDone = 0)
@@ -245,12 +245,12 @@ internal static partial class VaeGraphs
 
         var then = graph.Branch("gradient");
         string flow = BeforeMean(then, model, trace, cotangent);
-        flow = then.Node("MatMul", [flow, "output.weight"]);
+        flow = then.Node("MatMul", [flow, OnnxGraph.Internal("output.weight")]);
         for (int i = model.Architecture.DecoderLayers - 1; i >= 0; i--)
         {
             var (before, after) = trace.Hidden[i];
             flow = then.Multiply(flow, Derivative(then, model.Options.Activation, before, after));
-            flow = then.Node("MatMul", [flow, Check.Invariant($"decoder.{i}.weight")]);
+            flow = then.Node("MatMul", [flow, OnnxGraph.Internal(Check.Invariant($"decoder.{i}.weight"))]);
         }
         then.Output(flow, OnnxType.Float, Batch, model.LatentDimension);
 
@@ -280,7 +280,7 @@ internal static partial class VaeGraphs
             default:
                 if (model.Scale.Kind == InputScaling.None)
                     return cotangent;
-                string scaled = graph.Multiply(cotangent, VaeMetadata.Factor + ".inverse");
+                string scaled = graph.Multiply(cotangent, OnnxGraph.Internal(VaeMetadata.Factor + ".inverse"));
                 return model.Scale.Kind == InputScaling.RobustAsinh ? graph.Multiply(scaled, graph.Node("Cosh", [trace.Output])) : scaled;
         }
     }

@@ -73,7 +73,10 @@ internal static class VaeModelReader
         string json = Json(file, key);
         try
         {
-            return VaeTrainer.Options.FromJson(json);
+            var options = VaeTrainer.Options.FromJson(json);
+            // A trained model has decided what the options may leave open.
+            return options.HiddenLayers is not null && options.Scaling != InputScaling.Auto ? options
+                : throw Check.BadFile(file.Name, $"'{key}' has no {(options.HiddenLayers is null ? "hidden layers" : "scaling of its own")}.");
         }
         catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidOperationException or FormatException or OverflowException)
         {
@@ -92,7 +95,7 @@ internal static class VaeModelReader
     {
         foreach (var slot in architecture.Slots)
         {
-            if (file.HasInitializer(prefix + slot.Name))
+            if (file.HasParameter(prefix + slot.Name))
                 continue;
             if (!file.Metadata.TryGetValue(VaeMetadata.Parameters + prefix + slot.Name, out string? text))
             {

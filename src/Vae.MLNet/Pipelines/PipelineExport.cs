@@ -19,18 +19,25 @@ internal sealed class PipelineExport
     /// <summary>Largest difference between the graph and the chain, relative to the largest value of the output.</summary>
     public const double Tolerance = 1e-4;
 
-    private const int CheckedRows = 16;
-
     private const string ScoreName = "Score";
 
     private readonly GraphProto _graph = new() { Name = "pipeline" };
-    private readonly Dictionary<string, Value> _columns = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PipelineValue> _columns = new(StringComparer.Ordinal);
     private readonly List<StageDescription> _stages = [];
     private DataViewSchema _schema;
     private IReadOnlyList<StringStringEntryProto> _lastMetadata = [];
-    private (VaeTransformer Transformer, string Prefix, Value Latent, Value Sigma, Value Reconstruction, Value Score)? _vae;
-    private IReadOnlyList<(string Name, Value Value)> _lastOutputs = [];
+    private (VaeTransformer Transformer, int Leaf, string Prefix, PipelineValue Latent, PipelineValue Sigma, PipelineValue Reconstruction, PipelineValue Score)? _vae;
+    private IReadOnlyList<(string Name, PipelineValue Value)> _lastOutputs = [];
+    private IReadOnlyList<(string Name, PipelineValue Value)> _outputs = [];
     private int _unique;
+
+    /// <summary>The transforms one after another, chains taken apart.</summary>
+    private readonly List<ITransformer> _leaves = [];
+
+    /// <summary>Rows for the columns of the data to compare on, and who knows what a column looks like: models before normalisers, which know less.</summary>
+    private readonly Dictionary<string, double[][]> _rows = new(StringComparer.Ordinal);
+    private readonly List<(PipelineValue Value, Func<double[][]> Rows)> _models = [], _normalizers = [];
+    private readonly Random _random = new(20173);
 
     private PipelineExport(DataViewSchema schema)
     {
@@ -42,23 +49,12 @@ internal sealed class PipelineExport
             if (column.IsHidden || dims is null || item != NumberDataViewType.Single && item != NumberDataViewType.Int64)
                 _columns.Remove(column.Name);
             else
-                _columns[column.Name] = new Value(null, dims, item == NumberDataViewType.Single ? OnnxType.Float : OnnxType.Int64) { Root = column.Name };
+                _columns[column.Name] = new PipelineValue(null, dims, item == NumberDataViewType.Single ? OnnxType.Float : OnnxType.Int64) 
+                {
+                    Root = column.Name,
+                    Suggest = rows => _rows.TryAdd(column.Name, rows),
+                };
         }
-    }
-
-    /// <summary>A column as a tensor [N, dims]; without a tensor yet where it is a column of the data that nothing has read.</summary>
-    private sealed class Value(string? tensor, long[] dims, OnnxType type)
-    {
-        public string? Tensor { get; set; } = tensor;
-
-        public long[] Dims { get; set; } = dims;
-
-        public OnnxType Type { get; } = type;
-
-        /// <summary>Column of the data that it is.</summary>
-        public string? Root { get; init; }
-
-        public long Size => Dims.Aggregate(1L, (product, dim) => product * dim);
     }
 
     private sealed record StageDescription(string Position, string Transform, string[] Inputs, string[] Outputs);
@@ -83,9 +79,26 @@ internal sealed class PipelineExport
             var export = new PipelineExport(inputSchema);
             export.Add(rehydration.Apply(model), "");
             byte[] file = export.Finish(options).ToByteArray();
-            bool half = options.WeightType == OnnxWeightType.Float16;
-            double tolerance = half ? ExportCheck.HalfTolerance : Tolerance;
-            return (file, new(file.LongLength, export.Compare(model, inputSchema, file, tolerance), tolerance));
+            double tolerance = options.WeightType == OnnxWeightType.Float16 ? ExportCheck.HalfTolerance : Tolerance;
+            return (file, new(file.LongLength, export.Compare(context, model, inputSchema, file, tolerance), tolerance));
+        }
+        finally
+        {
+            foreach (var created in rehydration.Created)
+                created.Dispose();
+        }
+    }
+
+    /// <summary>The rows that a pipeline is compared on, by columns of its data.</summary>
+    internal static IReadOnlyDictionary<string, double[][]> Rows(MLContext context, ITransformer model, DataViewSchema inputSchema)
+    {
+        var rehydration = new Rehydration(context);
+        try
+        {
+            var export = new PipelineExport(inputSchema);
+            export.Add(rehydration.Apply(model), "");
+            export.DrawRows();
+            return export._rows;
         }
         finally
         {
@@ -114,7 +127,7 @@ internal sealed class PipelineExport
                 Fitted(fitted, position);
                 break;
             case ColumnCopyingTransformer:
-                MapColumns(transformer, position, sources => sources.Count == 1 ? Column(sources[0]) : null);
+                MapColumns(transformer, position, (_, sources) => sources.Length == 1 ? Column(sources[0].Name) : null);
                 break;
             case ColumnConcatenatingTransformer:
                 Concatenate(transformer, position);
@@ -127,6 +140,7 @@ internal sealed class PipelineExport
             default:
                 throw NoGraph(transformer, position, "");
         }
+        _leaves.Add(transformer);
         _schema = transformer.GetOutputSchema(_schema);
         // What a transform dropped or hid is gone.
         foreach (string gone in _columns.Keys.Where(name => _schema.GetColumnOrNull(name) is null).ToArray())
@@ -138,30 +152,54 @@ internal sealed class PipelineExport
 
     private static string TypeName(ITransformer transformer) => transformer.GetType().Name.Split('`')[0];
 
-    private Value? Column(string name) => _columns.GetValueOrDefault(name);
+    private PipelineValue? Column(string name) => _columns.GetValueOrDefault(name);
+
+    /// <summary>Columns that the last autoencoder could give but does not: names that no column has.</summary>
+    private const string UnnamedSigma = Check.GraphSpace + "unnamed/sigma", UnnamedReconstruction = Check.GraphSpace + "unnamed/reconstruction", UnnamedScore = Check.GraphSpace + "unnamed/score";
 
     private void Fitted(FittedTransformer fitted, string position)
     {
-        string prefix = position + "/";
+        string prefix = $"{Check.GraphSpace}{position}/";
         var vae = fitted as VaeTransformer;
         byte[] file = fitted.CreateSavedModel();
         VaeOutputColumns? columns = null;
         if (vae is not null)
         {
             // Everything the model can give; what is not wanted in the end is pruned.
-            columns = new()
-            {
-                StandardDeviation = vae.Columns.StandardDeviation ?? "/sigma",
-                Reconstruction = vae.Columns.Reconstruction ?? "/reconstruction",
-                Score = vae.Columns.Score ?? "/score",
-            };
+            columns = Everything(vae);
             file = vae.CreateGraph(columns);
         }
-        var (outputs, metadata) = Merge(file, prefix, position, fitted);
-        var named = new List<(string Name, Value Value)>();
+        var input = Column(fitted.InputColumnName);
+        var rows = Rows(fitted, file);
+        var (tensors, metadata) = Merge(file, prefix, position, fitted);
+        if (rows is not null)
+            _models.Add((input!, fitted is VaeImputingTransformer ? () => PipelineRows.WithGaps(rows.Value, _random) : () => rows.Value));
+
+        double Spread(int feature) => PipelineRows.Spread(rows!.Value, feature);
+        PipelineValue Output(string column, string tensor, Func<int, double>? unit = null, bool mixes = true, Action<double[][]>? suggest = null) =>
+            new(tensors[tensor].Tensor, tensors[tensor].Dims, tensors[tensor].Type) { Source = (_leaves.Count, column), Unit = unit, Mixes = mixes, Suggest = suggest };
+        PipelineValue Score(string column) => Output(column, OutputColumn.VectorName(column), _ => ScoreUnit);
+
+        var given = new Dictionary<string, PipelineValue>(StringComparer.Ordinal);
+        if (vae is not null)
+        {
+            given.Add(vae.LatentColumnName, Output(vae.LatentColumnName, vae.LatentColumnName, _ => 1));
+            given.Add(columns!.StandardDeviation!, Output(columns.StandardDeviation!, columns.StandardDeviation!));
+            given.Add(columns.Reconstruction!, Output(columns.Reconstruction!, columns.Reconstruction!, Spread, mixes: false));
+            given.Add(columns.Score!, Score(columns.Score!));
+            _vae = (vae, _leaves.Count, prefix, given[vae.LatentColumnName], given[columns.StandardDeviation!], given[columns.Reconstruction!], given[columns.Score!]);
+        }
+        var named = new List<(string Name, PipelineValue Value)>();
         foreach (var output in fitted.OutputColumns)
         {
-            if (outputs.TryGetValue(output.TensorName, out var value))
+            if (!given.TryGetValue(output.Name, out var value) && tensors.ContainsKey(output.TensorName))
+            {
+                bool completes = Completes(fitted) && output.Size == input!.Size;
+                value = output.IsScalar
+                    ? Score(output.Name)
+                    : Output(output.Name, output.TensorName, rows is not null && completes ? Spread : null, mixes: !(fitted is VaeImputingTransformer), completes ? BackThrough(fitted, input!) : null);
+            }
+            if (value is not null)
             {
                 _columns[output.Name] = value;
                 named.Add((output.Name, value));
@@ -169,8 +207,8 @@ internal sealed class PipelineExport
             else if (fitted is VaeAnomalyTransformer detector && output.IsLabel)
             {
                 // Given on request: the label is no output of the saved graph.
-                string score = outputs[OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn)].Tensor!;
-                _columns[output.Name] = new Value(Node("Greater", [score, Floats([detector.Threshold])]), [1], OnnxType.Bool);
+                string score = tensors[OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn)].Tensor!;
+                _columns[output.Name] = new(Node("Greater", [score, Floats([detector.Threshold])]), [1], OnnxType.Bool) { Threshold = detector.Threshold, Source = (_leaves.Count, output.Name) };
             }
             else
             {
@@ -179,13 +217,54 @@ internal sealed class PipelineExport
         }
         _lastMetadata = metadata;
         _lastOutputs = named;
-        if (vae is not null)
-            _vae = (vae, prefix, outputs[vae.LatentColumnName], outputs[columns!.StandardDeviation!], outputs[columns.Reconstruction!], outputs[OutputColumn.VectorName(columns.Score!)]);
         _stages.Add(new(position, TypeName(fitted), [fitted.InputColumnName], [.. fitted.OutputColumns.Select(output => output.Name)]));
     }
 
+    /// <summary>Below this, differences of a score are rounding: what it is a sum of is of the size of one.</summary>
+    private const double ScoreUnit = 1e-2;
+
+    private static VaeOutputColumns Everything(VaeTransformer vae) => new()
+    {
+        StandardDeviation = vae.Columns.StandardDeviation ?? UnnamedSigma,
+        Reconstruction = vae.Columns.Reconstruction ?? UnnamedReconstruction,
+        Score = vae.Columns.Score ?? UnnamedScore,
+    };
+
+    /// <summary>Whether the output is rows of the kind of the input: completed, centred, aligned.</summary>
+    private static bool Completes(FittedTransformer fitted) => fitted is VaeImputingTransformer or ConformationTransformer or OnnxFittedTransformer { Kind: VaeMetadata.TransformKind or VaeMetadata.ImputerKind };
+
+    private Action<double[][]>? BackThrough(FittedTransformer fitted, PipelineValue input) => input.Suggest is not { } suggest ? null
+        : fitted is ConformationTransformer conformation ? rows => suggest(PipelineRows.Turned(rows, conformation.Dimensions, _random))
+        : suggest;
+
+    /// <summary>Rows as the transform was fitted to; null where it does not know.</summary>
+    private Lazy<double[][]>? Rows(FittedTransformer fitted, byte[] file)
+    {
+        return fitted switch
+        {
+            VaeTransformer vae => Model(() => vae.Model),
+            VaeImputingTransformer imputer => Model(() => imputer.Model),
+            SequenceVaeTransformer sequences => Model(() => sequences.Model.Members[0]),
+            SiteIndependentTransformer site => new(() => PipelineRows.From(site.Model, _random)),
+            VaeAnomalyTransformer when Scaling(file) is { } scale => new(() => PipelineRows.Around(scale.Offset, Array.ConvertAll(scale.Factor, factor => 1 / factor), _random)),
+            OnnxFittedTransformer { Kind: VaeMetadata.VaeKind or VaeMetadata.ImputerKind or VaeMetadata.SequenceKind } => Model(() => VaeModelReader.Read(OnnxFile.Parse(file, "OnnxTransformer"))),
+            OnnxFittedTransformer { Kind: VaeMetadata.AnomalyKind } when Scaling(file) is { } scale =>
+                new(() => PipelineRows.Around(scale.Offset, Array.ConvertAll(scale.Factor, factor => 1 / factor), _random)),
+            _ => null,
+        };
+
+        Lazy<double[][]> Model(Func<VaeModel> model) => new(() => PipelineRows.From(model(), _random));
+
+        static (float[] Offset, float[] Factor)? Scaling(byte[] file)
+        {
+            var read = OnnxFile.Parse(file, "OnnxTransformer");
+            int features = VaeModelReader.Integer(read, VaeMetadata.Features);
+            return read.Floats(VaeMetadata.Offset, [features]) is { } offset && read.Floats(VaeMetadata.Factor, [features]) is { } factor ? (offset, factor) : null;
+        }
+    }
+
     /// <summary>Adds the nodes of a stage under names of its own and connects its inputs.</summary>
-    private (Dictionary<string, Value> Outputs, IReadOnlyList<StringStringEntryProto> Metadata) Merge(byte[] file, string prefix, string position, ITransformer transformer)
+    private (Dictionary<string, PipelineValue> Outputs, IReadOnlyList<StringStringEntryProto> Metadata) Merge(byte[] file, string prefix, string position, ITransformer transformer)
     {
         var model = ModelProto.Parser.ParseFrom(file);
         var graph = model.Graph;
@@ -198,14 +277,20 @@ internal sealed class PipelineExport
         var connected = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var input in graph.Input.Where(input => !initial.Contains(input.Name)))
             connected.Add(input.Name, Feed(input.Name, Dims(input), (OnnxType)input.Type.TensorType.ElemType, position, transformer));
-        var outputs = graph.Output.ToDictionary(output => output.Name, output => new Value(prefix + output.Name, Dims(output), (OnnxType)output.Type.TensorType.ElemType));
-        OnnxGraphs.RenameAll(graph, name => connected.GetValueOrDefault(name) ?? prefix + name);
+        var outputs = graph.Output.ToDictionary(output => output.Name, output => new PipelineValue(Own(output.Name), Dims(output), (OnnxType)output.Type.TensorType.ElemType));
+        OnnxGraphs.RenameAll(graph, name => connected.GetValueOrDefault(name) ?? Own(name));
         foreach (var node in graph.Node)
-            node.Name = prefix + node.Name;
+            node.Name = Own(node.Name);
         _graph.Initializer.Add(graph.Initializer);
         _graph.Node.Add(graph.Node);
         return (outputs, model.MetadataProps);
+
+        string Own(string name) => OwnName(prefix, name);
     }
+
+    /// <summary>A name inside a stage: columns of the stage in a space of their own beside its internal values.</summary>
+    private static string OwnName(string prefix, string name) =>
+        name.StartsWith(Check.GraphSpace, StringComparison.Ordinal) ? prefix + name[Check.GraphSpace.Length..] : prefix + "column/" + name;
 
     private static long[] Dims(ValueInfoProto value) => [.. value.Type.TensorType.Shape.Dim.Skip(1).Select(dim => dim.DimValue)];
 
@@ -222,17 +307,18 @@ internal sealed class PipelineExport
         return Shaped(value, dims);
     }
 
-    private string Shaped(Value value, long[] dims)
+    private string Shaped(PipelineValue value, long[] dims)
     {
         string tensor = Materialized(value, dims);
         return value.Dims.SequenceEqual(dims) ? tensor : Node("Reshape", [tensor, Ints([-1, .. dims])]);
     }
 
     /// <summary>The tensor of a value; a column of the data becomes an input of the graph in the shape in which it is first wanted.</summary>
-    private string Materialized(Value value, long[] dims)
+    private string Materialized(PipelineValue value, long[] dims)
     {
         if (value.Tensor is null)
         {
+            Check.GraphColumnName(value.Root, "inputSchema");
             var shape = new TensorShapeProto { Dim = { new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
             shape.Dim.Add(dims.Select(dim => new TensorShapeProto.Types.Dimension { DimValue = dim }));
             _graph.Input.Add(new ValueInfoProto { Name = value.Root!, Type = new TypeProto { TensorType = new() { ElemType = (int)value.Type, Shape = shape } } });
@@ -242,19 +328,30 @@ internal sealed class PipelineExport
         return value.Tensor!;
     }
 
-    private string Flat(Value value) => Shaped(value, [value.Size]);
+    private string Flat(PipelineValue value) => Shaped(value, [value.Size]);
+
+    /// <summary>
+    /// The columns that a transform adds and that can be read by their names. ML.NET puts one that overwrites another directly behind it and hides the other; so a name
+    /// that comes more often than before is that of a new column.
+    /// </summary>
+    private static DataViewSchema.Column[] NewColumns(DataViewSchema before, DataViewSchema after)
+    {
+        var earlier = before.CountBy(column => column.Name).ToDictionary(StringComparer.Ordinal);
+        var later = after.CountBy(column => column.Name).ToDictionary(StringComparer.Ordinal);
+        return [.. after.Where(column => !column.IsHidden && later[column.Name] > earlier.GetValueOrDefault(column.Name))];
+    }
 
     /// <summary>The new columns of an ML.NET transform, each made from the columns it depends on.</summary>
-    private void MapColumns(ITransformer transformer, string position, Func<IReadOnlyList<string>, Value?> make)
+    private void MapColumns(ITransformer transformer, string position, Func<DataViewSchema.Column, DataViewSchema.Column[], PipelineValue?> make)
     {
         var mapper = transformer.GetRowToRowMapper(_schema);
-        var made = new List<(string Name, Value? Value)>();
+        var made = new List<(string Name, PipelineValue? Value)>();
         var read = new List<string>();
-        foreach (var column in mapper.OutputSchema.Skip(_schema.Count))
+        foreach (var column in NewColumns(_schema, mapper.OutputSchema))
         {
-            string[] sources = [.. mapper.GetDependencies([column]).Select(source => source.Name)];
-            read.AddRange(sources);
-            made.Add((column.Name, make(sources)));
+            DataViewSchema.Column[] sources = [.. mapper.GetDependencies([column])];
+            read.AddRange(sources.Select(source => source.Name));
+            made.Add((column.Name, make(column, sources)));
         }
         // All are read before any is replaced.
         foreach (var (name, value) in made)
@@ -271,71 +368,131 @@ internal sealed class PipelineExport
     private void Concatenate(ITransformer transformer, string position)
     {
         var mapper = transformer.GetRowToRowMapper(_schema);
-        var starts = new Dictionary<int, int>();
-        int total = 0;
-        foreach (var column in _schema)
+        MapColumns(transformer, position, (column, sources) =>
         {
-            starts[column.Index] = total;
-            total += column.Type is VectorDataViewType vector ? vector.Size : 1;
-        }
-        var values = new Dictionary<string, Value?>();
-        foreach (var column in mapper.OutputSchema.Skip(_schema.Count))
-        {
-            var sources = mapper.GetDependencies([column]).ToArray();
             if (column.Type is not VectorDataViewType { ItemType: var item } || item != NumberDataViewType.Single || sources.Any(source => Column(source.Name)?.Type != OnnxType.Float))
+                return null;
+            var starts = new Dictionary<int, int>();
+            int total = 0;
+            foreach (var source in sources)
             {
-                values[column.Name] = null;
-                continue;
+                starts[source.Index] = total;
+                total += Size(source.Type);
             }
-            var probe = new ProbeRow(_schema, source => [.. Enumerable.Range(starts[source.Index], source.Type is VectorDataViewType vector ? vector.Size : 1).Select(number => (float)number)]);
-            probe.Next();
-            using var row = mapper.GetRow(probe, [column]);
-            VBuffer<float> found = default;
-            row.GetGetter<VBuffer<float>>(column)(ref found);
-            float[] numbers = [.. found.DenseValues()];
-            var parts = new List<Value>();
+            float[] numbers = Transformed(mapper, column, source => starts.TryGetValue(source.Index, out int start) ? [.. Enumerable.Range(start, Size(source.Type)).Select(number => (float)number)] : null);
+            var parts = new List<PipelineValue>();
             for (int at = 0; at < numbers.Length;)
             {
-                var source = sources.Single(source => starts[source.Index] == numbers[at]);
-                var part = Column(source.Name)!;
+                var part = Column(sources.Single(source => Size(source.Type) > 0 && starts[source.Index] == numbers[at]).Name)!;
                 parts.Add(part);
                 at += (int)part.Size;
             }
-            long size = parts.Sum(part => part.Size);
-            values[column.Name] = parts.Count == 1
-                ? parts[0]
-                : new Value(Node("Concat", [.. parts.Select(Flat)], ("axis", 1)), [size], OnnxType.Float);
+            return parts.Count == 1 ? parts[0] : Joined(parts);
+        });
+    }
+
+    private static int Size(DataViewType type) => type is VectorDataViewType vector ? vector.Size : 1;
+
+    private PipelineValue Joined(IReadOnlyList<PipelineValue> parts)
+    {
+        int[] starts = [.. parts.Select((_, i) => parts.Take(i).Sum(part => (int)part.Size))];
+        return new(Node("Concat", [.. parts.Select(Flat)], ("axis", 1)), [parts.Sum(part => part.Size)], OnnxType.Float)
+        {
+            Suggest = rows =>
+            {
+                for (int i = 0; i < parts.Count; i++)
+                    parts[i].Suggest?.Invoke([.. rows.Select(row => row.AsSpan(starts[i], (int)parts[i].Size).ToArray())]);
+            },
+            Mixes = parts.All(part => part.Mixes),
+            Unit = j =>
+            {
+                int part = Array.FindLastIndex(starts, start => start <= j);
+                return parts[part].Unit?.Invoke(j - starts[part]) ?? 0;
+            },
+        };
+    }
+
+    /// <summary>What a transform makes of values of its input columns.</summary>
+    private float[] Transformed(IRowToRowMapper mapper, DataViewSchema.Column column, Func<DataViewSchema.Column, float[]?> values)
+    {
+        var probe = new ProbeRow(_schema, values);
+        probe.Next();
+        using var row = mapper.GetRow(probe, [column]);
+        if (column.Type is not VectorDataViewType)
+        {
+            float number = 0;
+            row.GetGetter<float>(column)(ref number);
+            return [number];
         }
-        var queue = new Queue<Value?>(mapper.OutputSchema.Skip(_schema.Count).Select(column => values[column.Name]));
-        MapColumns(transformer, position, _ => queue.Dequeue());
+        VBuffer<float> found = default;
+        row.GetGetter<VBuffer<float>>(column)(ref found);
+        return [.. found.DenseValues()];
     }
 
     /// <summary>y = (x - offset) · scale.</summary>
     private void Normalize(NormalizingTransformer normalizer, string position)
     {
-        int index = 0;
-        MapColumns(normalizer, position, sources =>
+        var mapper = ((ITransformer)normalizer).GetRowToRowMapper(_schema);
+        // ML.NET numbers the parameters in the order of the estimator's columns, which a schema with overwritten columns does not tell.
+        (float[] Scale, float[] Offset)?[] parameters = [.. Enumerable.Range(0, mapper.OutputSchema.Count - _schema.Count).Select(Parameters)];
+        MapColumns(normalizer, position, (column, sources) =>
         {
-            var (scale, offset) = normalizer.GetNormalizerModelParameters(index++) switch
-            {
-                NormalizingTransformer.AffineNormalizerModelParameters<ImmutableArray<float>> vector => ([.. vector.Scale], vector.Offset.IsDefault ? [] : vector.Offset.ToArray()),
-                NormalizingTransformer.AffineNormalizerModelParameters<float> scalar => ((float[])[scalar.Scale], (float[])[scalar.Offset]),
-                _ => throw NoGraph(normalizer, position, " for a normalisation that is not linear"),
-            };
-            if (Column(sources[0]) is not { Type: OnnxType.Float } value)
+            if (sources is not [var source] || Column(source.Name) is not { Type: OnnxType.Float } value)
                 return null;
+            int best = -1;
+            double least = double.PositiveInfinity;
+            for (int i = 0; i < parameters.Length; i++)
+            {
+                if (parameters[i] is { } candidate && candidate.Scale.Length == value.Size && Mismatch(mapper, column, source, candidate) is var mismatch && mismatch < least)
+                    (best, least) = (i, mismatch);
+            }
+            if (!(least <= 1e-5))
+                throw NoGraph(normalizer, position, $" for a normalisation that is not linear, as that of the column '{column.Name}'");
+            var (scale, offset) = parameters[best]!.Value;
             string x = Flat(value);
             if (offset.Length > 0)
                 x = Node("Sub", [x, Floats(offset)]);
-            return new Value(Node("Mul", [x, Floats(scale)]), [value.Size], OnnxType.Float);
+            double Offset(int j) => offset.Length > 0 ? offset[j] : 0;
+            _normalizers.Add((value, () => PipelineRows.Around([.. scale.Select((_, j) => (float)Offset(j))], Array.ConvertAll(scale, factor => factor == 0 ? 0 : 1 / factor), _random)));
+            return new(Node("Mul", [x, Floats(scale)]), [value.Size], OnnxType.Float)
+            {
+                Suggest = value.Suggest is { } suggest ? rows => suggest([.. rows.Select(row => row.Select((y, j) => scale[j] == 0 ? Offset(j) : y / scale[j] + Offset(j)).ToArray())]) : null,
+                Unit = value.Unit is { } unit ? j => unit(j) * Math.Abs(scale[j]) : null,
+            };
         });
+
+        (float[], float[])? Parameters(int index) => normalizer.GetNormalizerModelParameters(index) switch
+        {
+            NormalizingTransformer.AffineNormalizerModelParameters<ImmutableArray<float>> vector => ([.. vector.Scale], vector.Offset.IsDefault ? [] : [.. vector.Offset]),
+            NormalizingTransformer.AffineNormalizerModelParameters<float> scalar => ([scalar.Scale], [scalar.Offset]),
+            _ => null,
+        };
+    }
+
+    /// <summary>How far the values that a normaliser gives a column are from those of parameters that might be the column's, relative to their size.</summary>
+    private double Mismatch(IRowToRowMapper mapper, DataViewSchema.Column column, DataViewSchema.Column source, (float[] Scale, float[] Offset) parameters)
+    {
+        double worst = 0;
+        foreach (float at in (ReadOnlySpan<float>)[0, 1, -2.5f, 40])
+        {
+            float[] x = [.. parameters.Scale.Select((scale, j) => Offset(j) + (scale == 0 ? at : at / scale))];
+            float[] found = Transformed(mapper, column, other => other.Index == source.Index ? x : null);
+            for (int j = 0; j < x.Length; j++)
+            {
+                double difference = Math.Abs((x[j] - Offset(j)) * parameters.Scale[j] - found[j]) / Math.Max(1, Math.Abs(found[j]));
+                worst = Math.Max(worst, double.IsNaN(difference) ? double.PositiveInfinity : difference);
+            }
+        }
+        return worst;
+
+        float Offset(int j) => parameters.Offset.Length > 0 ? parameters.Offset[j] : 0;
     }
 
     private ModelProto Finish(PipelineExportOptions options)
     {
         if (_lastOutputs.Count == 0 && _vae is null)
             throw Check.Argument("model", "The pipeline has no transform of Vae.MLNet; there is nothing to export.");
-        var outputs = new List<(string Name, Value Value)>();
+        var outputs = new List<(string Name, PipelineValue Value)>();
         if (_vae is { } vae)
         {
             if (options.Latent)
@@ -359,6 +516,7 @@ internal sealed class PipelineExport
                 continue;
             outputs.Add((column, Column(column) ?? throw Check.Argument(nameof(options.Columns), $"The pipeline gives no column '{column}' that can be a tensor.")));
         }
+        _outputs = outputs;
         if (outputs.Count == 0)
             throw Check.Argument(nameof(options), "No output is wanted; at least one is expected.");
 
@@ -377,9 +535,8 @@ internal sealed class PipelineExport
         // The last autoencoder's parameters keep their names, by which it can be read back.
         if (_vae is { } last)
         {
-            string[] names = [.. last.Transformer.Model.Architecture.Slots.Select(slot => slot.Name), VaeMetadata.Offset, VaeMetadata.Factor];
-            foreach (string name in names.Where(name => _graph.Input.All(input => input.Name != name) && outputs.All(output => output.Name != name)))
-                renamed[last.Prefix + name] = name;
+            foreach (string name in last.Transformer.Model.Architecture.Slots.Select(slot => slot.Name).Concat([VaeMetadata.Offset, VaeMetadata.Factor]).Select(OnnxGraph.Internal))
+                renamed[OwnName(last.Prefix, name)] = name;
         }
         OnnxGraphs.RenameAll(_graph, name => renamed.GetValueOrDefault(name, name));
         OnnxGraphs.Prune(_graph);
@@ -425,118 +582,60 @@ internal sealed class PipelineExport
         return metadata;
     }
 
-    /// <summary>Sends random rows through the chain and through the graph.</summary>
-    /// <returns>The largest difference relative to the largest value of the output; null where the chain cannot be run row by row.</returns>
-    private double? Compare(ITransformer model, DataViewSchema schema, byte[] file, double tolerance)
+    /// <summary>Compares every output with the pipeline, on rows that its transforms were fitted to.</summary>
+    /// <returns>The largest difference relative to the size of the output.</returns>
+    private double Compare(MLContext context, ITransformer model, DataViewSchema schema, byte[] file, double tolerance)
     {
-        using var quiet = ExportCheck.QuietOptions();
-        using var session = new InferenceSession(file, quiet);
-        var random = new Random(20173);
-        var inputs = _graph.Input.ToDictionary(input => input.Name, input =>
+        DrawRows();
+
+        // Transforms for training alone may be such as change the rows' number.
+        var whole = model.IsRowToRowMapper ? model : Chains.AsChain(model)!.GetModelFor(TransformerScope.Scoring);
+        var last = whole.GetOutputSchema(schema);
+        using var everything = _vae is { } vae && _outputs.Any(output => output.Value.Source?.Column.StartsWith(Check.GraphSpace, StringComparison.Ordinal) == true)
+            ? new VaeTransformer(context, vae.Transformer.Model, null, vae.Transformer.InputColumnName, vae.Transformer.LatentColumnName, Everything(vae.Transformer), schema)
+            : null;
+        var parts = new Dictionary<int, ITransformer>();
+        var outputs = new List<CheckedOutput>();
+        foreach (var (name, value) in _outputs)
         {
-            var values = new float[CheckedRows * Dims(input).Aggregate(1L, (product, dim) => product * dim)];
-            for (int i = 0; i < values.Length; i++)
-                values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-            return values;
-        });
-        var tensors = new List<OrtValue>();
-        try
-        {
-            foreach (var input in _graph.Input)
-            {
-                long[] shape = [CheckedRows, .. Dims(input)];
-                tensors.Add((OnnxType)input.Type.TensorType.ElemType == OnnxType.Float
-                    ? OrtValue.CreateTensorValueFromMemory(inputs[input.Name], shape)
-                    : OrtValue.CreateTensorValueFromMemory(new long[inputs[input.Name].Length], shape));
-            }
-            using var options = new RunOptions();
-            string[] names = [.. _graph.Output.Select(output => output.Name)];
-            using var results = session.Run(options, [.. _graph.Input.Select(input => input.Name)], tensors, names);
-            if (!model.IsRowToRowMapper)
-                return null;
-            return Compare(model, schema, inputs, _graph.Output.Zip(results), tolerance);
+            var (pipeline, column) = ReferenceEquals(Column(name), value) && last.GetColumnOrNull(name) is not null ? (whole, name)
+                : value.Source is { } source ? (UpTo(source.Leaf), source.Column)
+                : throw new InvalidOperationException($"The output '{name}' is no column of the pipeline and cannot be compared. Nothing was written.");
+            outputs.Add(new(name, value, pipeline, column) { Score = value.Threshold is null ? null : (UpTo(value.Source!.Value.Leaf), VaeAnomalyTransformer.ScoreColumn) });
         }
-        finally
+        return PipelineCheck.Run(file, schema, _rows, outputs, tolerance);
+
+        ITransformer UpTo(int leaf)
         {
-            foreach (var tensor in tensors)
-                tensor.Dispose();
+            if (!parts.TryGetValue(leaf, out var part))
+            {
+                parts.Add(leaf, part = new TransformerChain<ITransformer>([.. _leaves.Take(leaf + 1).Select((transformer, i) => i == _vae?.Leaf ? everything ?? transformer : transformer)]));
+            }
+            return part;
         }
     }
 
-    private static double Compare(ITransformer model, DataViewSchema schema, Dictionary<string, float[]> inputs, IEnumerable<(ValueInfoProto Info, OrtValue Value)> results, double tolerance)
+    private void DrawRows()
     {
-        int current = -1;
-        var probe = new ProbeRow(schema, column => inputs.TryGetValue(column.Name, out float[]? values)
-            ? values.AsSpan(current * (values.Length / CheckedRows), values.Length / CheckedRows).ToArray()
-            : null);
-        var mapper = model.GetRowToRowMapper(schema);
-        var compared = results
-            .Where(result => mapper.OutputSchema.GetColumnOrNull(result.Info.Name) is { } column && IsFloat(column.Type))
-            .Select(result => (Column: mapper.OutputSchema[result.Info.Name], Got: result.Value.GetTensorDataAsSpan<float>().ToArray(), Expected: new List<float>()))
-            .ToArray();
-        using var row = mapper.GetRow(probe, compared.Select(output => output.Column));
-        var getters = compared.Select(output => Getter(row, output.Column)).ToArray();
-        for (current = 0; current < CheckedRows; current++)
+        foreach (var (value, rows) in _models.Concat(_normalizers))
         {
-            probe.Next();
-            for (int i = 0; i < compared.Length; i++)
-                compared[i].Expected.AddRange(getters[i]());
+            // Not drawn where nothing would take them.
+            if (value.Suggest is { } suggest)
+                suggest(rows());
         }
-        double largest = 0;
-        foreach (var (column, got, expected) in compared)
+        foreach (var input in _graph.Input)
         {
-            // The score of a random row may be astronomical for one and small for another: rows are compared with their own size.
-            int size = expected.Count / CheckedRows;
-            var errors = new double[CheckedRows];
-            for (int i = 0; i < CheckedRows; i++)
-            {
-                double scale = 1e-3;
-                for (int j = i * size; j < (i + 1) * size; j++)
-                {
-                    scale = Math.Max(scale, Math.Abs((double)expected[j]));
-                    double difference = Math.Abs((double)expected[j] - got[j]);
-                    errors[i] = Math.Max(errors[i], double.IsNaN(difference) ? double.IsNaN(expected[j]) && double.IsNaN(got[j]) ? 0 : double.PositiveInfinity : difference);
-                }
-                errors[i] /= Math.Max(scale, 1);
-            }
-            Array.Sort(errors);
-            double error = errors[^2];
-            if (!(error <= tolerance))
-            {
-                throw new InvalidOperationException(Check.Invariant(
-                    $"The exported graph does not agree with the pipeline: column '{column.Name}' differs by {error} of its size; at most {tolerance} is allowed. Nothing was written."));
-            }
-            largest = Math.Max(largest, error);
-        }
-        return largest;
-
-        static bool IsFloat(DataViewType type) => ((type as VectorDataViewType)?.ItemType ?? type) == NumberDataViewType.Single;
-
-        static Func<float[]> Getter(DataViewRow row, DataViewSchema.Column column)
-        {
-            if (column.Type is VectorDataViewType)
-            {
-                var vector = row.GetGetter<VBuffer<float>>(column);
-                VBuffer<float> values = default;
-                return () =>
-                {
-                    vector(ref values);
-                    return [.. values.DenseValues()];
-                };
-            }
-            var scalar = row.GetGetter<float>(column);
-            float value = 0;
-            return () =>
-            {
-                scalar(ref value);
-                return [value];
-            };
+            float[] zeros = new float[Dims(input).Aggregate(1L, (product, dim) => product * dim)];
+            if ((OnnxType)input.Type.TensorType.ElemType == OnnxType.Float)
+                _rows.TryAdd(input.Name, PipelineRows.Around(zeros, Array.ConvertAll(zeros, _ => 1f), _random));
+            else
+                _rows.TryAdd(input.Name, [.. Enumerable.Range(0, PipelineRows.Count).Select(_ => zeros.Select(_ => (double)_random.Next(2)).ToArray())]);
         }
     }
 
     private string Node(string op, string[] inputs, params (string Name, long Value)[] attributes)
     {
-        string output = Check.Invariant($"/{op.ToLowerInvariant()}.{_unique++}");
+        string output = OnnxGraph.Internal(Check.Invariant($"{op.ToLowerInvariant()}.{_unique++}"));
         var node = new NodeProto { OpType = op, Name = output + ".node", Output = { output } };
         node.Input.Add(inputs);
         foreach (var (name, value) in attributes)
@@ -551,7 +650,7 @@ internal sealed class PipelineExport
 
     private string Constant(OnnxType type, ReadOnlySpan<byte> bytes, int length)
     {
-        string name = Check.Invariant($"/constant.{_unique++}");
+        string name = OnnxGraph.Internal(Check.Invariant($"constant.{_unique++}"));
         _graph.Initializer.Add(new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(bytes), Dims = { length } });
         return name;
     }

@@ -28,7 +28,7 @@ public sealed record PipelineExportOptions
     {
         Check.Defined(WeightType);
         foreach (string column in Check.NotNull(Columns))
-            Check.ColumnName(column, nameof(Columns));
+            Check.GraphColumnName(column, nameof(Columns));
         return this;
     }
 }

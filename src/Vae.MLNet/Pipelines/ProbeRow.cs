@@ -3,8 +3,10 @@ using Microsoft.ML.Data;
 
 namespace Vae.MLNet.Pipelines;
 
-/// <summary>A row with values of its own choice in the float columns of any schema, for finding out what a transform does with them. Everything else is default.</summary>
-internal sealed class ProbeRow(DataViewSchema schema, Func<DataViewSchema.Column, float[]?> values) : DataViewRow
+/// <summary>
+/// A row with values of its own choice in the float and long columns of any schema, for finding out what a transform does with them. Everything else is default.
+/// </summary>
+internal sealed class ProbeRow(DataViewSchema schema, Func<DataViewSchema.Column, float[]?> values, Func<DataViewSchema.Column, long[]?>? integers = null) : DataViewRow
 {
     private long _position = -1;
 
@@ -27,10 +29,11 @@ internal sealed class ProbeRow(DataViewSchema schema, Func<DataViewSchema.Column
             throw new InvalidOperationException($"Column '{column.Name}' is of {column.Type.RawType}; {typeof(TValue)} was asked for.");
         int size = column.Type is VectorDataViewType vector ? vector.Size : 1;
         ValueGetter<float> scalar = (ref float value) => value = values(column) is { } found ? found[0] : 0;
+        ValueGetter<long> integer = (ref long value) => value = integers?.Invoke(column) is { } found ? found[0] : 0;
         ValueGetter<VBuffer<float>> floats = (ref VBuffer<float> value) => Fill(ref value, values(column) ?? new float[size]);
-        ValueGetter<VBuffer<long>> longs = (ref VBuffer<long> value) => Fill(ref value, new long[size]);
+        ValueGetter<VBuffer<long>> longs = (ref VBuffer<long> value) => Fill(ref value, integers?.Invoke(column) ?? new long[size]);
         ValueGetter<TValue> nothing = (ref TValue value) => value = default!;
-        return scalar as ValueGetter<TValue> ?? floats as ValueGetter<TValue> ?? longs as ValueGetter<TValue> ?? nothing;
+        return scalar as ValueGetter<TValue> ?? integer as ValueGetter<TValue> ?? floats as ValueGetter<TValue> ?? longs as ValueGetter<TValue> ?? nothing;
     }
 
     private static void Fill<T>(ref VBuffer<T> buffer, T[] values)

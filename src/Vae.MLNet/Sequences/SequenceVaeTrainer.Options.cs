@@ -95,7 +95,7 @@ public sealed partial class SequenceVaeTrainer
         /// <summary>Where to train. Default the processor.</summary>
         public TrainingDevice Device { get; init; } = TrainingDevice.Cpu;
 
-        /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as it uses by itself.</summary>
+        /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as libtorch uses by itself, read once in a process.</summary>
         public int Threads { get; init; }
 
         /// <summary>Output column for the posterior's standard deviation, a vector of the latent dimension. Default null: none.</summary>
@@ -156,6 +156,8 @@ public sealed partial class SequenceVaeTrainer
         {
             LatentDimension = LatentDimension,
             HiddenLayers = HiddenLayers,
+            Scaling = InputScaling.None,
+            SelfCheck = false,
             DecoderHiddenLayers = DecoderHiddenLayers,
             Activation = Activation,
             Posterior = PosteriorParameterization.LogVariance,

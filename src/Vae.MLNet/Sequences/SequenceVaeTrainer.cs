@@ -86,7 +86,7 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
             try
             {
                 trained = VaeTraining.Run(new VaeArchitecture(layout.Length * symbols, options, layout), training, validation, _options.StepsPerEpoch, SiteLogits(training, layout),
-                    message => channel.Warning(MessageSensitivity.None, message));
+                    new TrainingLog(_ => { }, message => channel.Warning(MessageSensitivity.None, message), []));
             }
             catch (OperationCanceledException) when (_options.OnCancellation == CancellationBehavior.KeepBest && members.Count > 0)
             {

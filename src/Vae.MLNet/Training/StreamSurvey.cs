@@ -20,7 +20,7 @@ internal sealed record StreamSurvey(long Training, long Validation, InputScale S
         int capacity = Math.Min(options.Streaming!.SampleRows, Array.MaxLength / features);
         var sample = new List<float[]>();
         var weights = new List<float>();
-        bool standardize = options.Scaling == InputScaling.Standardize && options.WarmStart is null;
+        bool moments = options.Scaling is InputScaling.Standardize or InputScaling.Auto && options.WarmStart is null;
         double[] mean = new double[features], squares = new double[features];
         float[] row = new float[features];
         long count = 0, held = 0;
@@ -49,7 +49,7 @@ internal sealed record StreamSurvey(long Training, long Validation, InputScale S
                     weights[(int)at] = reader.Weight;
                 }
             }
-            if (!standardize)
+            if (!moments)
                 continue;
             // Welford 1962.
             double share = 1.0 / count;
@@ -71,10 +71,15 @@ internal sealed record StreamSurvey(long Training, long Validation, InputScale S
         for (int i = 0; i < sample.Count; i++)
             sample[i].CopyTo(flat, i * features);
         var scale = options.WarmStart?.Scale
-            ?? (standardize
-                ? InputScale.Standardize(mean, [.. squares.Select(sum => Math.Sqrt(sum / count))])
-                : InputScale.Fit(options.Scaling, flat, features));
+            ?? options.Scaling switch
+            {
+                InputScaling.Standardize => InputScale.Standardize(mean, Deviation()),
+                InputScaling.Auto => InputScale.Auto(mean, Deviation(), flat),
+                _ => InputScale.Fit(options.Scaling, flat, features),
+            };
         return new(count, held, scale, new TrainingData(flat, sample.Count, reader.HasWeights ? [.. weights] : null));
+
+        double[] Deviation() => [.. squares.Select(sum => Math.Sqrt(sum / count))];
     }
 
     /// <summary>Counts the rows of a data view, weights and features unread.</summary>

@@ -65,34 +65,33 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
     public VaeTransformer Fit(IDataView input, IDataView? validation)
     {
         Check.NotNull(input);
-        var (_, features) = Check.FloatVector(input.Schema, _featureColumn, nameof(input));
+        var (column, features) = Check.FloatVector(input.Schema, _featureColumn, nameof(input));
         if (validation is null && _options.ValidationFraction == 0 && _options.EarlyStopping is not null)
             throw Check.Argument(nameof(Options.EarlyStopping), "EarlyStopping needs validation rows: give a ValidationFraction or validation data.");
         TorchRuntime.EnsureLoaded();
 
         var host = ((IHostEnvironment)_context).Register(nameof(VaeTrainer));
         using var channel = host.Start("Training");
-        var trained = Train(input, validation, features, channel);
+        var log = new TrainingLog(
+            message => channel.Info(MessageSensitivity.None, message),
+            message => channel.Warning(MessageSensitivity.None, message),
+            ColumnSlots.Names(input.Schema[column]) ?? []);
+        var trained = Train(input, validation, features, log);
 
         var last = trained.History.Epochs[^1];
         channel.Info(MessageSensitivity.None, Check.Invariant(
             $"Trained {last.Epoch} epochs: loss {last.Loss:G6}, reconstruction {last.Reconstruction:G6}, KL {last.Kl:G6}, {trained.History.ActiveUnits} of {_options.LatentDimension} latent dimensions active."));
-        if (trained.History.ActiveUnits * 2 < _options.LatentDimension)
-        {
-            channel.Warning(MessageSensitivity.None, Check.Invariant(
-                $"The posterior collapsed: {trained.History.ActiveUnits} of {_options.LatentDimension} latent dimensions are active. Likely cures: a smaller Beta (now {_options.Beta}), a BetaSchedule that warms up, FreeBits, fewer latent dimensions."));
-        }
+        foreach (string finding in trained.History.SelfCheck?.Findings ?? [])
+            channel.Warning(MessageSensitivity.None, finding);
         return new VaeTransformer(_context, trained.Model, trained.History, _featureColumn, _outputColumn, Columns(_options), input.Schema);
     }
 
-    private TrainedVae Train(IDataView input, IDataView? validation, int features, IChannel channel)
+    private TrainedVae Train(IDataView input, IDataView? validation, int features, TrainingLog log)
     {
-        void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
-
         if (_options.Streaming is not null)
         {
-            channel.Info(MessageSensitivity.None, Check.Invariant($"Training on streamed rows of {features} features."));
-            return VaeTraining.Run(_options, features, _featureColumn, input, validation, Warn);
+            log.Info(Check.Invariant($"Training on streamed rows of {features} features."));
+            return VaeTraining.Run(_options, features, _featureColumn, input, validation, log);
         }
         var training = TrainingData.Read(input, _featureColumn, _options, features, _options.CancellationToken);
         TrainingData? held = null;
@@ -100,8 +99,8 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
             held = TrainingData.Read(validation, _featureColumn, _options, features, _options.CancellationToken);
         else if (_options.ValidationFraction > 0)
             (training, held) = Split(training, features);
-        channel.Info(MessageSensitivity.None, Check.Invariant($"Training on {training.Rows} rows of {features} features, {held?.Rows ?? 0} held out."));
-        return VaeTraining.Run(_options, features, training, held, Warn);
+        log.Info(Check.Invariant($"Training on {training.Rows} rows of {features} features, {held?.Rows ?? 0} held out."));
+        return VaeTraining.Run(_options, features, training, held, log);
     }
 
     /// <summary>The columns that the fitted transform will give.</summary>

@@ -10,6 +10,12 @@ namespace Vae.MLNet.Training;
 /// <summary>The result of a training: the model and how it got there.</summary>
 internal sealed record TrainedVae(VaeModel Model, VaeTrainingHistory History);
 
+/// <summary>Where a training says what it found and decided.</summary>
+/// <param name="Info">Receives what was decided.</param>
+/// <param name="Warn">Receives what is wrong and can be gone around.</param>
+/// <param name="FeatureNames">Names of the features for messages; empty where there are none.</param>
+internal sealed record TrainingLog(Action<string> Info, Action<string> Warn, IReadOnlyList<string> FeatureNames);
+
 /// <summary>The training loop.</summary>
 internal sealed class VaeTraining
 {
@@ -54,18 +60,23 @@ internal sealed class VaeTraining
     }
 
     /// <summary>Trains on rows in memory. Every tensor made here is gone when it returns.</summary>
-    public static TrainedVae Run(VaeTrainer.Options options, int features, TrainingData training, TrainingData? validation, Action<string>? warn = null) =>
-        Run(new VaeArchitecture(features, options), warn, device =>
+    public static TrainedVae Run(VaeTrainer.Options options, int features, TrainingData training, TrainingData? validation, TrainingLog? log = null)
+    {
+        options = options.SettleByModel();
+        return Run(new VaeArchitecture(features, options), log, device =>
         {
             var scale = options.WarmStart?.Scale ?? InputScale.Fit(options.Scaling, training.Features, features);
             var rows = new MemoryRows(training, features, scale, options.Seed, device);
             var held = validation is null ? null : new MemoryRows(validation, features, scale, options.Seed, device);
             return new(scale, rows, held, rows, options.CheckpointFolder is null ? null : Fingerprint(options, training, validation));
         });
+    }
 
     /// <summary>Trains on rows that are read anew in every epoch.</summary>
-    public static TrainedVae Run(VaeTrainer.Options options, int features, string featureColumn, IDataView training, IDataView? validation, Action<string>? warn = null) =>
-        Run(new VaeArchitecture(features, options), warn, device =>
+    public static TrainedVae Run(VaeTrainer.Options options, int features, string featureColumn, IDataView training, IDataView? validation, TrainingLog? log = null)
+    {
+        options = options.SettleByModel();
+        return Run(new VaeArchitecture(features, options), log, device =>
         {
             using var hash = options.CheckpointFolder is null ? null : new RowHash();
             bool split = validation is null && options.ValidationFraction > 0;
@@ -83,6 +94,7 @@ internal sealed class VaeTraining
 
             StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, survey.Scale, device);
         });
+    }
 
     /// <summary>Trains on tokens in memory, for an architecture that reads them. Rows are drawn by their weights.</summary>
     /// <param name="architecture">An architecture that reads tokens.</param>
@@ -90,9 +102,9 @@ internal sealed class VaeTraining
     /// <param name="validation">Rows held out.</param>
     /// <param name="epochSteps">Optimiser steps of an epoch: what lies between two looks at the validation rows.</param>
     /// <param name="outputBias">Starting values of the logits' biases.</param>
-    /// <param name="warn">Told about damaged checkpoints.</param>
-    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation, int epochSteps, float[] outputBias, Action<string>? warn = null) =>
-        Run(architecture, warn, device =>
+    /// <param name="log">Where damaged checkpoints are reported.</param>
+    public static TrainedVae Run(VaeArchitecture architecture, TokenData training, TokenData? validation, int epochSteps, float[] outputBias, TrainingLog? log = null) =>
+        Run(architecture, log, device =>
         {
             int positions = architecture.Tokens!.Length, seed = architecture.Options.Seed;
             var rows = new MemoryRows(training, positions, seed, device);
@@ -115,7 +127,7 @@ internal sealed class VaeTraining
         return hash.Finish();
     }
 
-    private static TrainedVae Run(VaeArchitecture architecture, Action<string>? warn, Func<Device, Prepared> prepare)
+    private static TrainedVae Run(VaeArchitecture architecture, TrainingLog? log, Func<Device, Prepared> prepare)
     {
         var options = architecture.Options;
         if (options.WarmStart is { } start && !start.Architecture.HasSameShape(architecture))
@@ -129,23 +141,22 @@ internal sealed class VaeTraining
                 $"WarmStart brings its own scaling of the features, {other.Options.Scaling}; Scaling has to be the same, it is {options.Scaling}.");
         }
         var device = TorchRuntime.Device(options.Device);
-        int before = get_num_threads(), threads = options.Threads > 0 ? options.Threads : before;
-        try
-        {
-            using var scope = NewDisposeScope();
-            using var rows = prepare(device);
-            float[] initial = options.WarmStart?.Parameters ?? VaeNetwork.Initialize(architecture, options.Seed);
-            rows.OutputBias?.CopyTo(initial, architecture["output.bias"].Offset);
-            using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
-            // Cores that work on slices of their own do not wait for each other within every product.
-            set_num_threads(Math.Max(1, threads / network.Slices));
-            var checkpoints = options.CheckpointFolder is { } folder ? new CheckpointStore(folder, options, rows.Fingerprint!, warn ?? (_ => { })) : null;
-            return new VaeTraining(options, architecture, device, rows, network, checkpoints).Train();
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        int threads = TorchThreads.Of(options.Threads);
+        using var loan = TorchThreads.Borrow(threads);
+        using var scope = NewDisposeScope();
+        using var rows = prepare(device);
+        options = options.SettleByData(rows.Training.Count, rows.Scale.Kind);
+        architecture = new(architecture.Features, options, architecture.Tokens);
+        log?.Info(Check.Invariant(
+            $"Scaling {options.Scaling}, hidden layers {string.Join(", ", options.EncoderLayers)}, {options.Epochs} epochs of {rows.Training.Count} rows."));
+        // A copy: the warm start's model stays as it is.
+        float[] initial = options.WarmStart is { } model ? [.. model.Parameters] : VaeNetwork.Initialize(architecture, options.Seed);
+        rows.OutputBias?.CopyTo(initial, architecture["output.bias"].Offset);
+        using var network = new VaeNetwork(architecture, device, initial, trainable: true, threads);
+        // Cores that work on slices of their own do not wait for each other within every product.
+        using var inner = TorchThreads.Borrow(Math.Max(1, threads / network.Slices));
+        var checkpoints = options.CheckpointFolder is { } folder ? new CheckpointStore(folder, options, rows.Fingerprint!, log is null ? _ => { } : log.Warn) : null;
+        return new VaeTraining(options, architecture, device, rows, network, checkpoints).Train(log?.FeatureNames ?? []);
     }
 
     private static string Fingerprint(VaeTrainer.Options options, TrainingData training, TrainingData? validation)
@@ -168,7 +179,7 @@ internal sealed class VaeTraining
         hash.AddBlock(options.WarmStart?.Scale.Factor);
     }
 
-    private TrainedVae Train()
+    private TrainedVae Train(IReadOnlyList<string> featureNames)
     {
         using var optimizer = new AdamOptimizer(_network.Flat, _architecture.WeightCount, _options.WeightDecay, _options.GradientClip,
             fused: _device.type == DeviceType.CPU, _network.Threads);
@@ -237,8 +248,14 @@ internal sealed class VaeTraining
         if (!restore)
             bestEpoch = epochs[^1].Epoch;
         var (residual, activeUnits) = Finish(trained);
-        var history = new VaeTrainingHistory(epochs, bestEpoch, _rows.TrainingRows, _rows.Validation?.Count ?? 0, activeUnits, stoppedEarly || cancelled);
-        return new(new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history)), history);
+        var history = new VaeTrainingHistory(epochs, bestEpoch, _rows.TrainingRows, _rows.Validation?.Count ?? 0, activeUnits, stoppedEarly || cancelled)
+        {
+            Scaling = _options.Scaling,
+        };
+        var model = new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history));
+        if (_options.SelfCheck)
+            history = history with { SelfCheck = SelfCheckRunner.Run(model, _rows.Representative, _rows.Validation, _device, featureNames, activeUnits) };
+        return new(model, history);
     }
 
     private VaeEpoch Epoch(int epoch, AdamOptimizer optimizer, Generator noise, long stepsPerEpoch, long totalSteps)

@@ -32,7 +32,7 @@ internal static class StreamingBenchmark
     /// <summary>A network small and batches large enough that reading is a good part of the work, and the flagship's.</summary>
     private static void Rates(int rows)
     {
-        foreach (var (name, options, share) in new[] { ("64-64, batches of 1024", Wide, 5), ("256-256-256, batches of 128", new VaeTrainer.Options(), 1) })
+        foreach (var (name, options, share) in new[] { ("64-64, batches of 1024", Wide, 5), ("256-256-256, batches of 128", new VaeTrainer.Options { HiddenLayers = [256, 256, 256], Scaling = InputScaling.None }, 1) })
         {
             int count = rows * share;
             Paired.Run($"One epoch of {count} rows of {Features}, {name}", "row", count, rounds: 5,

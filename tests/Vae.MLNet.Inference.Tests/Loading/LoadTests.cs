@@ -176,11 +176,11 @@ public sealed class LoadTests
         try
         {
             var model = ModelProto.Parser.ParseFrom(TestModels.Decoder(withGradient: false));
-            var tensor = model.Graph.Initializer.First(initializer => initializer.Name == "output.bias");
+            var tensor = model.Graph.Initializer.First(initializer => initializer.Name == "/vae/output.bias");
             byte[] location = Field(13, [.. Field(1, "location"u8), .. Field(2, Encoding.UTF8.GetBytes(data))]);
             tensor.RawData = ByteString.Empty;
             tensor = TensorProto.Parser.ParseFrom([.. tensor.ToByteArray(), .. location, 14 << 3, 1]);
-            model.Graph.Initializer.Remove(model.Graph.Initializer.First(initializer => initializer.Name == "output.bias"));
+            model.Graph.Initializer.Remove(model.Graph.Initializer.First(initializer => initializer.Name == "/vae/output.bias"));
             model.Graph.Initializer.Add(tensor);
             Refused(model.ToByteArray(), "lives in another file");
 
@@ -204,7 +204,7 @@ public sealed class LoadTests
     public void Load_AbsurdTensor_IsRefusedWithoutAllocating()
     {
         var model = ModelProto.Parser.ParseFrom(TestModels.Decoder());
-        var tensor = model.Graph.Initializer.First(initializer => initializer.Name == "output.weight");
+        var tensor = model.Graph.Initializer.First(initializer => initializer.Name == "/vae/output.weight");
         tensor.Dims[0] = 1L << 40;
         byte[] bytes = model.ToByteArray();
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -6,9 +6,9 @@ namespace Vae.MLNet.Tests.Onnx;
 /// <summary>Models with random weights, without any training.</summary>
 internal static class OnnxTestModels
 {
-    public static VaeTrainer.Options Small { get; } = new() { LatentDimension = 3, HiddenLayers = [16, 8], DecoderHiddenLayers = [12], Activation = Activation.SiLU };
+    public static VaeTrainer.Options Small { get; } = new() { LatentDimension = 3, HiddenLayers = [16, 8], DecoderHiddenLayers = [12], Activation = Activation.SiLU, Scaling = InputScaling.None };
 
-    public static VaeTrainer.Options Flagship { get; } = new();
+    public static VaeTrainer.Options Flagship { get; } = new() { HiddenLayers = [256, 256, 256], Epochs = 150, Scaling = InputScaling.None };
 
     public static VaeModel Create(VaeTrainer.Options? options = null, int features = 12, int seed = 3)
     {

@@ -29,7 +29,7 @@ public sealed class VaeModelOnnxTests
         {
             var model = OnnxTestModels.Create(options);
             byte[] file = VaeGraphs.ModelFile(model, "x", "z", new(), forSaving: true);
-            Assert.IsFalse(ModelProto.Parser.ParseFrom(file).Graph.Initializer.Any(tensor => tensor.Name == "output.weight"));
+            Assert.IsFalse(ModelProto.Parser.ParseFrom(file).Graph.Initializer.Any(tensor => tensor.Name == "/vae/output.weight"));
             AssertSame(model, VaeModel.FromOnnx(file));
         }
     }
@@ -104,7 +104,7 @@ public sealed class VaeModelOnnxTests
     public void FromOnnx_Hostile(string what, string expected, string also)
     {
         var model = ModelProto.Parser.ParseFrom(VaeGraphs.ModelFile(OnnxTestModels.Create(), "x", "z", new() { Reconstruction = "r" }, forSaving: true));
-        var output = model.Graph.Initializer.Single(tensor => tensor.Name == "output.weight");
+        var output = model.Graph.Initializer.Single(tensor => tensor.Name == "/vae/output.weight");
         switch (what)
         {
             case "format": Metadata("vae.format", "7"); break;

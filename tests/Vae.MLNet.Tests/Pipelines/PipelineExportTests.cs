@@ -174,7 +174,9 @@ public sealed class PipelineExportTests
         return new MLContext(seed: 1).Model.Load(stream, out _);
     }
 
-    public static Dictionary<string, float[]> Run(byte[] file, IDataView data, params string[] inputs)
+    public static Dictionary<string, float[]> Run(byte[] file, IDataView data, params string[] inputs) => RunOnly(file, data, null, inputs);
+
+    public static Dictionary<string, float[]> RunOnly(byte[] file, IDataView data, string[]? outputs, params string[] inputs)
     {
         using var session = new InferenceSession(file);
         var values = inputs.Select(name =>
@@ -182,7 +184,7 @@ public sealed class PipelineExportTests
             float[][] rows = data.Schema[name].Type is VectorDataViewType ? [.. data.GetColumn<float[]>(name)] : [.. data.GetColumn<float>(name).Select(value => new[] { value })];
             return NamedOnnxValue.CreateFromTensor(name, new DenseTensor<float>(rows.SelectMany(row => row).ToArray(), [rows.Length, rows[0].Length]));
         });
-        using var results = session.Run([.. values]);
+        using var results = session.Run([.. values], outputs ?? [.. session.OutputMetadata.Keys]);
         return results.ToDictionary(result => result.Name, result => result.AsTensor<float>().ToArray());
     }
 

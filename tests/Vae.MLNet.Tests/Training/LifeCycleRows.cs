@@ -15,6 +15,7 @@ internal static class LifeCycleRows
         BatchSize = 32,
         Epochs = 4,
         Threads = 1,
+        Scaling = InputScaling.None,
         LearningRate = 3e-3f,
         Seed = 7,
     };

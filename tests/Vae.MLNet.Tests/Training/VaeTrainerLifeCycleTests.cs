@@ -65,7 +65,7 @@ public sealed class VaeTrainerLifeCycleTests
         // With a posterior as narrow as it gets, the noise ε, which differs between the two batches, plays no part.
         var architecture = new VaeArchitecture(Features, Options);
         float[] parameters = VaeNetwork.Initialize(architecture, 1);
-        int latent = Options.LatentDimension, hidden = Options.HiddenLayers[^1];
+        int latent = Options.LatentDimension, hidden = Options.EncoderLayers[^1];
         Array.Clear(parameters, architecture["posterior.weight"].Offset + latent * hidden, latent * hidden);
         Array.Fill(parameters, -40, architecture["posterior.bias"].Offset + latent, latent);
         using var scope = torch.NewDisposeScope();

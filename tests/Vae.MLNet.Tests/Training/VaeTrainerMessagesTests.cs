@@ -7,7 +7,7 @@ namespace Vae.MLNet.Tests.Training;
 [TestClass]
 public sealed class VaeTrainerMessagesTests
 {
-    private static readonly VaeTrainer.Options Small = new() { LatentDimension = 2, HiddenLayers = [8], Epochs = 2, BatchSize = 32 };
+    private static readonly VaeTrainer.Options Small = new() { LatentDimension = 2, HiddenLayers = [8], Epochs = 2, BatchSize = 32, Scaling = InputScaling.None };
 
     [TestMethod]
     public void Fit_LossDiverges_NamesEpochAndBatchAndCures()
@@ -82,7 +82,7 @@ public sealed class VaeTrainerMessagesTests
         encoder[0] = -5;
         decoder.Clear();
         using var model = trainer.Fit(Workout.Load(context, TestRows.Curved(64, 4)));
-        Assert.AreEqual(8, model.Model.Options.HiddenLayers.Single());
+        Assert.AreEqual(8, model.Model.Options.HiddenLayers!.Single());
         Assert.AreEqual(6, model.Model.Options.DecoderHiddenLayers!.Single());
     }
 
@@ -110,7 +110,7 @@ public sealed class VaeTrainerMessagesTests
         Refused<ArgumentOutOfRangeException>(Small with { Beta = float.NaN }, "Beta", "NaN");
         Refused<ArgumentOutOfRangeException>(Small with { LearningRate = 0 }, "LearningRate");
         Refused<ArgumentOutOfRangeException>(Small with { Dropout = 1 }, "Dropout");
-        Refused<ArgumentOutOfRangeException>(Small with { Epochs = 0 }, "Epochs");
+        Refused<ArgumentOutOfRangeException>(Small with { Epochs = -1 }, "Epochs");
         Refused<ArgumentOutOfRangeException>(Small with { Activation = (Activation)99 }, "Activation", "ReLU");
         Refused<ArgumentException>(Small with { GroupSize = 3 }, "GroupSize", "categorical");
         Refused<ArgumentException>(Small with { Likelihood = Likelihood.Bernoulli, Scaling = InputScaling.Standardize }, "Scaling");

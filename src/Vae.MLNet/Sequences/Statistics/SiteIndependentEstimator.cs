@@ -29,8 +29,8 @@ public sealed class SiteIndependentEstimator : IEstimator<SiteIndependentTransfo
     internal SiteIndependentEstimator(IHostEnvironment environment, string outputColumnName, string inputColumnName, SiteIndependentOptions options)
     {
         _environment = environment;
-        _output = Check.ColumnName(outputColumnName);
-        _input = Check.ColumnName(inputColumnName);
+        _output = Check.GraphColumnName(outputColumnName);
+        _input = Check.GraphColumnName(inputColumnName);
         if (_output == _input)
             throw Check.Argument(nameof(outputColumnName), $"Output and input cannot both be '{_input}': the saved graph needs two names.");
         _options = options;

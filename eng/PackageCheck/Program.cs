@@ -1,0 +1,14 @@
+// Checks of the packed libraries that eng/consume.sh runs; each prints what is wrong, one line a fault, and exits with 1.
+using PackageCheck;
+
+IReadOnlyList<string> faults = args switch
+{
+    // What a bare restore of the package gives has every assembly that the package was compiled against, in that version or a newer one.
+    ["closure", var assets, var compiledAgainst] => Closure.Faults(assets, compiledAgainst),
+    // Every public entry point of the libraries is called by one of the consumers.
+    ["entry-points", var libraries, .. var consumers] when consumers.Length > 0 => EntryPoints.Faults(libraries.Split(':'), consumers),
+    _ => ["Usage: closure ASSETS COMPILED_ASSETS | entry-points LIBRARY:LIBRARY CONSUMER..."],
+};
+foreach (string fault in faults)
+    Console.Error.WriteLine(fault);
+return faults.Count == 0 ? 0 : 1;

@@ -1,0 +1,72 @@
+namespace Vae.MLNet;
+
+/// <summary>
+/// A look at a model right after its training, on up to 2,000 rows that it was trained on: what it keeps of each feature, what its latent carries, and how far rows
+/// drawn from the prior are from the data. Every row counts once, whatever its weight.
+/// </summary>
+/// <remarks>See <see cref="VaeTrainingHistory.SelfCheck"/> and, for rows that were not trained on, <see cref="VaeCatalog.Evaluate(Microsoft.ML.IDataView, VaeTransformer, VaeEvaluationOptions?)"/>.</remarks>
+public sealed record VaeSelfCheck
+{
+    /// <summary>Rows looked at.</summary>
+    public required int Rows { get; init; }
+
+    /// <summary>Names of the features: the slot names of the training column, "slot 0" and so on where it has none.</summary>
+    public required IReadOnlyList<string> Features { get; init; }
+
+    /// <summary>
+    /// Share of each feature's variance that the decoded posterior mean explains, 1 - Σ(x - x̂)² / Σ(x - x̄)² in units of the data: 1 is perfect, 0 is no better than
+    /// the mean, negative is worse. 1 for a constant feature.
+    /// </summary>
+    public required IReadOnlyList<double> ExplainedShares { get; init; }
+
+    /// <summary>Mean of <see cref="ExplainedShares"/>.</summary>
+    public required double ExplainedShare { get; init; }
+
+    /// <summary>The same mean on rows held out for validation; null where there are none.</summary>
+    public required double? ValidationExplainedShare { get; init; }
+
+    /// <summary>KL divergence of each latent dimension's posterior from the prior in nats, mean over the rows.</summary>
+    public required IReadOnlyList<double> KlPerDimension { get; init; }
+
+    /// <summary>Latent dimensions whose posterior mean varies over the rows by more than 0.01 (variance; Burda et al. 2016).</summary>
+    public required int ActiveUnits { get; init; }
+
+    /// <summary>
+    /// Distance of the aggregate posterior from the prior in nats: the KL divergence of the normal distribution with its mean and covariance from the standard normal one
+    /// (of its mean and variances above 512 latent dimensions). Rows drawn from the prior resemble the data only where it is small.
+    /// </summary>
+    public required double PriorDistance { get; init; }
+
+    /// <summary>
+    /// Kolmogorov and Smirnov's distance between each feature of the data and of as many rows drawn from the model, latents from the prior and with the decoder's noise:
+    /// 0 for the same distribution, 1 for two that do not overlap.
+    /// </summary>
+    public required IReadOnlyList<double> SampleDistances { get; init; }
+
+    /// <summary>What is wrong, in plain words with the cure; each was logged as a warning. Empty where all is well.</summary>
+    public required IReadOnlyList<string> Findings { get; init; }
+
+    /// <summary>The feature that the model explains least.</summary>
+    public string LeastExplainedFeature => Features[ExplainedShares.Index().MinBy(share => share.Item).Index];
+
+    /// <summary>The feature whose drawn values are farthest from the data.</summary>
+    public string WorstSampledFeature => Features[SampleDistances.Index().MaxBy(distance => distance.Item).Index];
+
+    /// <summary>Compares all figures, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(VaeSelfCheck? other) =>
+        other is not null && Rows == other.Rows && ExplainedShare.Equals(other.ExplainedShare) && ValidationExplainedShare.Equals(other.ValidationExplainedShare)
+        && ActiveUnits == other.ActiveUnits && PriorDistance.Equals(other.PriorDistance) && Features.SequenceEqual(other.Features)
+        && ExplainedShares.SequenceEqual(other.ExplainedShares) && KlPerDimension.SequenceEqual(other.KlPerDimension)
+        && SampleDistances.SequenceEqual(other.SampleDistances) && Findings.SequenceEqual(other.Findings);
+
+    /// <summary>A hash of the figures.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => HashCode.Combine(Rows, ExplainedShare, ValidationExplainedShare, ActiveUnits, PriorDistance);
+
+    /// <summary>The figures in a line.</summary>
+    /// <returns>The line.</returns>
+    public override string ToString() => Check.Invariant(
+        $"explained {ExplainedShare:P1} (least '{LeastExplainedFeature}' {ExplainedShares.Min():P1}), KL {KlPerDimension.Sum():F2} nats in {ActiveUnits} active of {KlPerDimension.Count} dimensions, prior distance {PriorDistance:F2} nats, worst marginal '{WorstSampledFeature}' KS {SampleDistances.Max():F2}, {Findings.Count} findings");
+}
