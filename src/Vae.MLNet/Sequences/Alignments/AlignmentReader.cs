@@ -631,7 +631,8 @@ internal sealed class AlignmentReader
     private InvalidDataException Ragged(long line, string name, int found, int expected) =>
         Bad(line, 1, Check.Invariant($"sequence '{name}' has {found} columns; the first one, '{_names[0]}', has {expected}, and rows of one length are expected{Hint()}."));
 
-    private string Hint() => _formatGiven || _insertions ? "" : " (for A2M or A3M, where lower case and '.' are insertions, set Format)";
+    private string Hint() => _lines.NulLine > 0 ? Check.Invariant($" (the alignment ends at byte 0x00 in line {_lines.NulLine}, column {_lines.NulColumn})")
+        : _formatGiven || _insertions ? "" : " (for A2M or A3M, where lower case and '.' are insertions, set Format)";
 
     private InvalidDataException NoReference() =>
         Check.BadFile(_path, $"no sequence is named '{_options.ReferenceName}', which ReferenceName asks for; the first one is '{_names[0]}'"

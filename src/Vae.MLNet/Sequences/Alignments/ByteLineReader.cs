@@ -17,11 +17,11 @@ internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
     /// <summary>Number of the line read last, counted from 1.</summary>
     public long LineNumber { get; private set; }
 
-    /// <summary>Column of the NUL that ended the part, counted from 1; its line is the last one read where that was cut, the next one otherwise.</summary>
-    public int NulColumn { get; private set; }
-
-    /// <summary>Line of the NUL that ended the part, counted from 1.</summary>
+    /// <summary>Line of the NUL that ended the part, counted from 1; 0 where none did.</summary>
     public long NulLine { get; private set; }
+
+    /// <summary>Column of that NUL, counted from 1.</summary>
+    public int NulColumn { get; private set; }
 
     /// <summary>The next line of this part without its end; valid until the next call.</summary>
     public bool TryRead(out ReadOnlySpan<byte> line)
@@ -76,6 +76,7 @@ internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
     /// <summary>Goes on behind the NUL, or the run of them, that ended a part; false at the end of the stream.</summary>
     public bool TryNextPart()
     {
+        NulLine = 0;
         while (true)
         {
             int content = _buffer.AsSpan(_start, _end - _start).IndexOfAnyExcept((byte)0);
