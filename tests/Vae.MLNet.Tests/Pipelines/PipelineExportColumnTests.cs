@@ -17,6 +17,7 @@ public sealed class PipelineExportColumnTests
     {
         LatentDimension = 2,
         HiddenLayers = [12],
+        Scaling = InputScaling.None,
         Epochs = 2,
         BatchSize = 64,
         Threads = 1,
