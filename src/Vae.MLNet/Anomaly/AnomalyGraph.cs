@@ -8,22 +8,26 @@ namespace Vae.MLNet.Anomaly;
 internal static class AnomalyGraph
 {
     /// <param name="members">The ensemble; all have the same scaling.</param>
+    /// <param name="range">What the training rows ranged over.</param>
     /// <param name="input">Name of the feature column.</param>
     /// <param name="marginal">The marginal term, or null where the score has none.</param>
     /// <param name="contributions">Name of the contributions' column, or null.</param>
     /// <param name="slotNames">Its slot names, or null.</param>
-    public static byte[] Create(IReadOnlyList<AnomalyMember> members, string input, AnomalyMarginal? marginal, string? contributions, string[]? slotNames)
+    public static byte[] Create(IReadOnlyList<AnomalyMember> members, AnomalyRange range, string input, AnomalyMarginal? marginal, string? contributions, string[]? slotNames)
     {
         var graph = new OnnxGraph("anomaly");
         int features = members[0].Model.FeatureCount;
         string x = graph.Input(input, OnnxType.Float, OnnxGraph.Batch, features);
         string scaled = VaeGraphs.Scaled(graph, members[0].Model, x);
+        string low = graph.Constant("range.low", range.Low, features), high = graph.Constant("range.high", range.High, features);
+        string Within(string value) => graph.Node("Min", [graph.Node("Max", [value, low]), high]);
+        string seen = Within(scaled);
         string? sum = null;
         for (int i = 0; i < members.Count; i++)
         {
             var member = members[i];
             graph.Prefix = Check.Invariant($"member.{i}.");
-            string residual = graph.Subtract(scaled, VaeGraphs.Reconstruct(graph, member.Model, scaled));
+            string residual = graph.Subtract(scaled, Within(VaeGraphs.Reconstruct(graph, member.Model, seen)));
             string spread = graph.Constant(graph.Prefix + "spread", member.Spread, features);
             string term = StudentT(graph, graph.Divide(residual, spread));
             sum = sum is null ? term : graph.Add(sum, term);

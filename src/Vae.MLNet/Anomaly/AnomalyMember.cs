@@ -5,6 +5,26 @@ using static TorchSharp.torch;
 
 namespace Vae.MLNet.Anomaly;
 
+/// <summary>
+/// What each scaled feature of the training rows ranged over. Networks see values within it alone and may answer within it alone: beyond it they extrapolate, and a
+/// reconstruction that follows a far-out value, or overflows on it, would make the most extreme rows ordinary. So a residual grows with what is beyond the range.
+/// </summary>
+internal sealed record AnomalyRange(float[] Low, float[] High)
+{
+    /// <param name="scaled">Scaled rows.</param>
+    /// <param name="features">Numbers in a row.</param>
+    public static AnomalyRange Of(ReadOnlySpan<float> scaled, int features)
+    {
+        float[] low = scaled[..features].ToArray(), high = [.. low];
+        for (int i = features; i < scaled.Length; i++)
+        {
+            int j = i % features;
+            (low[j], high[j]) = (Math.Min(low[j], scaled[i]), Math.Max(high[j], scaled[i]));
+        }
+        return new(low, high);
+    }
+}
+
 /// <summary>One network of the ensemble, with the constants of its score.</summary>
 /// <param name="Model">The network.</param>
 /// <param name="Spread">
@@ -39,20 +59,21 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
     }
 
     /// <summary>The member, and what its reconstruction term 2 Σ log(1 + (r / spread)² / 3) is for each row of the sample.</summary>
-    public static (AnomalyMember Member, float[] Terms) From(VaeModel model, ReadOnlySpan<float> scaled)
+    public static (AnomalyMember Member, float[] Terms) From(VaeModel model, ReadOnlySpan<float> scaled, AnomalyRange range)
     {
         int features = model.FeatureCount, rows = scaled.Length / features;
         var residuals = new float[scaled.Length];
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var network = new VaeNetwork(model.Architecture, CPU, model.Parameters, trainable: false);
+        Tensor low = tensor(range.Low), high = tensor(range.High);
         const int Block = 4096;
         for (int start = 0; start < rows; start += Block)
         {
             using var blockScope = NewDisposeScope();
             int count = Math.Min(Block, rows - start);
             var block = tensor(scaled.Slice(start * features, count * features).ToArray(), [count, features]).clone();
-            (block - network.Decode(network.Encode(block).Mean)).contiguous().data<float>().CopyTo(residuals.AsSpan(start * features));
+            (block - network.Decode(network.Encode(block).Mean).maximum(low).minimum(high)).contiguous().data<float>().CopyTo(residuals.AsSpan(start * features));
         }
         var spread = new float[features];
         var column = new float[rows];

@@ -75,12 +75,14 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
         var members = new List<AnomalyMember>();
         float[]? sample = null, terms = null;
+        AnomalyRange? range = null;
         for (int i = 0; i < _options.Members; i++)
         {
             var trained = VaeTraining.Run(_options.Training(features, i), features, data, null);
             // All members scale the features alike.
             sample ??= AnomalyMember.Sample(data, trained.Model.Scale);
-            var (member, own) = AnomalyMember.From(trained.Model, sample);
+            range ??= AnomalyRange.Of(sample, features);
+            var (member, own) = AnomalyMember.From(trained.Model, sample, range);
             members.Add(member);
             terms ??= new float[own.Length];
             for (int row = 0; row < own.Length; row++)
@@ -91,7 +93,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
 
         var marginal = _options.IncludeMarginalTerm ? AnomalyMarginal.From(sample, features, terms) : null;
         string[]? slotNames = _options.ContributionsColumnName is null ? null : ColumnSlots.Names(input.Schema[column]);
-        byte[] graph = AnomalyGraph.Create(members, _featureColumn, marginal, _options.ContributionsColumnName, slotNames);
+        byte[] graph = AnomalyGraph.Create(members, range!, _featureColumn, marginal, _options.ContributionsColumnName, slotNames);
         float threshold = _options.Threshold ?? Threshold(graph, data, features);
         channel.Info(MessageSensitivity.None, Check.Invariant($"Trained on {data.Rows} rows of {features} features; rows with a score above {threshold:G6} are labelled."));
         return new VaeAnomalyTransformer(_context, graph, threshold, _featureColumn, features, _options.ContributionsColumnName, slotNames, input.Schema);

@@ -76,7 +76,11 @@ internal static class VaeEvaluator
         var kl = VaeNetwork.Kl(mean, sigma, logSigma).to(ScalarType.Float64);
         var reconstruction = logP.mean([1]);
         var squares = (data - ExportCheck.Mean(model, network.Decode(mean))).to(ScalarType.Float64).Squared().mean([1]);
-        sums.Add(weights, Numbers(reconstruction), Numbers(importance), Numbers(kl), Numbers(mean.to(ScalarType.Float64)), Numbers(squares));
+        // The row is finite; what overflowed on the way is a density of zero, not an unknown one.
+        sums.Add(weights, Numbers(Known(reconstruction, double.NegativeInfinity)), Numbers(Known(importance, double.NegativeInfinity)), Numbers(Known(kl, double.PositiveInfinity)),
+            Numbers(Known(mean.to(ScalarType.Float64), 0)), Numbers(Known(squares, double.PositiveInfinity)));
+
+        static Tensor Known(Tensor values, double unknown) => values.nan_to_num(unknown, double.PositiveInfinity, double.NegativeInfinity);
     }
 
     /// <summary>log p(x|z) of scaled rows, [N], in double precision.</summary>
@@ -128,6 +132,8 @@ internal static class VaeEvaluator
         private readonly double[] _kl = new double[latent], _mean = new double[latent], _spread = new double[latent];
         private double _weight, _squaredWeight, _elbo, _elboSpread, _likelihood, _reconstruction, _squares;
 
+        private bool _impossible;
+
         public long Rows { get; private set; }
 
         public void Add(ReadOnlySpan<float> weights, double[] reconstruction, double[] importance, double[] kl, double[] mean, double[] squares)
@@ -144,7 +150,10 @@ internal static class VaeEvaluator
                     _kl[j] += weight * kl[i * latent + j];
                     Moments(mean[i * latent + j], weight, ref _mean[j], ref _spread[j]);
                 }
-                Moments(elbo, weight, ref _elbo, ref _elboSpread);
+                // One row of density zero decides on the mean.
+                _impossible |= double.IsInfinity(elbo);
+                if (!_impossible)
+                    Moments(elbo, weight, ref _elbo, ref _elboSpread);
                 _likelihood += weight * importance[i];
                 _reconstruction += weight * reconstruction[i];
                 _squares += weight * squares[i];
@@ -156,7 +165,7 @@ internal static class VaeEvaluator
             // The number of equally weighted rows that would be as informative (Kish 1965).
             double effective = _weight * _weight / _squaredWeight;
             double error = effective > 1 ? Math.Sqrt(_elboSpread / _weight / (effective - 1)) : 0;
-            return new(Rows, samples, _elbo, error, _likelihood / _weight, _reconstruction / _weight, [.. _kl.Select(sum => sum / _weight)],
+            return new(Rows, samples, _impossible ? double.NegativeInfinity : _elbo, _impossible ? double.PositiveInfinity : error, _likelihood / _weight, _reconstruction / _weight, [.. _kl.Select(sum => sum / _weight)],
                 _spread.Count(sum => sum / _weight > ActiveVariance), _squares / _weight);
         }
 

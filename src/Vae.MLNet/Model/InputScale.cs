@@ -6,6 +6,9 @@ namespace Vae.MLNet.Model;
 /// <summary>The constants of a scaling of the features: scaled = f((x - offset) · factor), with f the identity or asinh.</summary>
 internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Factor)
 {
+    /// <summary>Largest magnitude that asinh is taken of; its square is a single-precision number.</summary>
+    public const float LargestArgument = 1e18f;
+
     public static InputScale None { get; } = new(InputScaling.None, [], []);
 
     /// <summary>The scaled rows; the rows themselves without a scaling.</summary>
@@ -14,7 +17,7 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
         if (Kind == InputScaling.None)
             return features;
         var linear = (features - tensor(Offset, device: features.device)) * tensor(Factor, device: features.device);
-        return Kind == InputScaling.RobustAsinh ? linear.asinh_() : linear;
+        return Kind == InputScaling.RobustAsinh ? linear.clamp_(-LargestArgument, LargestArgument).asinh_() : linear;
     }
 
     /// <summary>Takes the constants from rows of data.</summary>

@@ -117,7 +117,12 @@ internal static partial class VaeGraphs
         if (scale.Kind == InputScaling.None)
             return x;
         string scaled = graph.Multiply(graph.Subtract(x, ScaleConstant(graph, VaeMetadata.Offset, scale.Offset)), ScaleConstant(graph, VaeMetadata.Factor, scale.Factor));
-        return scale.Kind == InputScaling.RobustAsinh ? graph.Node("Asinh", [scaled]) : scaled;
+        if (scale.Kind != InputScaling.RobustAsinh)
+            return scaled;
+        // Runtimes square what they take asinh of, and differences of single-precision numbers overflow.
+        string bounded = graph.Node("Asinh", [graph.Node("Clip", [scaled, graph.Scalar(-InputScale.LargestArgument), graph.Scalar(InputScale.LargestArgument)])]);
+        // Zero for a finite number; an infinite one, which is none, stays visible as NaN.
+        return graph.Add(bounded, graph.Multiply(x, graph.Scalar(0)));
     }
 
     private static string ScaleConstant(OnnxGraph graph, string name, float[] values) =>

@@ -20,6 +20,10 @@ internal sealed class RowReader : IDisposable
     private readonly ValueGetter<float>? _weight;
     private VBuffer<float> _buffer;
     private long _collectAt;
+    private double _total;
+
+    /// <summary>Sums of weights times losses and squares are held in single precision.</summary>
+    private const double LargestTotal = 1e18;
 
     /// <param name="data">The data.</param>
     /// <param name="featureColumn">A vector column of <see cref="float"/> of known size.</param>
@@ -63,6 +67,12 @@ internal sealed class RowReader : IDisposable
             _weight(ref weight);
             if (!(weight >= 0) || !float.IsFinite(weight))
                 throw new InvalidOperationException(Check.Invariant($"Column '{_options.ExampleWeightColumnName}' holds {weight} in row {Index}; weights are finite and not negative."));
+            _total += weight;
+            if (_total > LargestTotal)
+            {
+                throw new InvalidOperationException(Check.Invariant(
+                    $"Column '{_options.ExampleWeightColumnName}' adds up to {_total:G3} by row {Index}; at most {LargestTotal:G3} is expected. Divide the weights: only their ratios count."));
+            }
             Weight = weight;
             if (weight > 0)
                 return true;

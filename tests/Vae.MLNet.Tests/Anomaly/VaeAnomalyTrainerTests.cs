@@ -178,7 +178,8 @@ public sealed class VaeAnomalyTrainerTests
         var data = new TrainingData(flat, Rows, null);
         VaeModel[] models = [.. Enumerable.Range(0, 2).Select(i => VaeTraining.Run(options.Training(Features, i), Features, data, null).Model)];
         float[] s = AnomalyMember.Sample(data, models[0].Scale);
-        var members = models.Select(trained => AnomalyMember.From(trained, s)).ToArray();
+        var range = AnomalyRange.Of(s, Features);
+        var members = models.Select(trained => AnomalyMember.From(trained, s, range)).ToArray();
         var marginal = AnomalyMarginal.From(s, Features, [.. Enumerable.Range(0, Rows).Select(i => (members[0].Terms[i] + members[1].Terms[i]) / 2)]);
 
         var first = new double[Rows];
@@ -189,7 +190,8 @@ public sealed class VaeAnomalyTrainerTests
             {
                 using var network = new VaeNetwork(one.Architecture, CPU, one.Parameters, trainable: false);
                 var scaled = one.Scale.Apply(tensor(flat, [Rows, Features]));
-                float[] r = (scaled - network.Decode(network.Encode(scaled).Mean)).contiguous().data<float>().ToArray();
+                var back = network.Decode(network.Encode(scaled).Mean);
+                float[] r = (scaled - back.minimum(scaled.amax([0])).maximum(scaled.amin([0]))).contiguous().data<float>().ToArray();
                 for (int j = 0; j < Features; j++)
                 {
                     double spread = Math.Max(0.1, Quantile([.. Enumerable.Range(0, Rows).Select(i => Math.Abs((double)r[i * Features + j]))], 0.682689));
@@ -212,7 +214,7 @@ public sealed class VaeAnomalyTrainerTests
         double[] expected = [.. first.Zip(second, (a, b) => a + weight * b)];
 
         var context = new MLContext(seed: 1);
-        byte[] graph = AnomalyGraph.Create([.. members.Select(member => member.Member)], "Features", marginal, null, null);
+        byte[] graph = AnomalyGraph.Create([.. members.Select(member => member.Member)], range, "Features", marginal, null, null);
         var view = AnomalyRows.View(context, AnomalyRows.Make(Rows));
         using var model = new VaeAnomalyTransformer(context, graph, 0, "Features", Features, null, null, view.Schema);
         float[] scores = [.. model.Transform(view).GetColumn<float>("Score")];
