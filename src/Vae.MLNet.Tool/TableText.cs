@@ -384,7 +384,7 @@ internal sealed class TableText
     {
         const int Most = 20;
         string[] all = [.. names];
-        return string.Join(", ", all.Take(Most).Select(name => name.Length == 0 ? "''" : Short(name))) + (all.Length > Most ? Invariant($", ... ({all.Length} in all)") : "");
+        return string.Join(", ", all.Take(Most).Select(name => name.Length == 0 || name.AsSpan().IndexOfAny(',', '\n', '\r') >= 0 ? $"'{Short(name)}'" : Short(name))) + (all.Length > Most ? Invariant($", ... ({all.Length} in all)") : "");
     }
 
     private static string Name(char separator) => separator switch

@@ -79,10 +79,13 @@ internal sealed class TrainCommand : ToolCommand
         string folder = Path.GetFullPath(arguments.GetRequiredValue(_output));
         using var target = new NewFolder(folder);
         var data = DataFile.Load(context, _data.Path(arguments), _data.Settings(arguments), terminal, cancellationToken);
-        data.CheckFinite(cancellationToken);
         string align = arguments.GetRequiredValue(_align);
         if (align == "none" && (arguments.GetValue(_mirror) || arguments.GetValue(_direction)))
             throw new UsageException("--mirror and --chain-direction belong to --align 2d or 3d; --align is none.");
+        int dimensions = Dimensions(align);
+        if (align != "none" && (data.Shape is not [.., var coordinates] || data.Shape.Count > 1 && coordinates != dimensions || data.Features % dimensions != 0))
+            throw new InvalidDataException(Invariant($"--align {align} takes rows of beads in {dimensions} dimensions, [n, beads, {dimensions}]; '{data.Path}' has rows of {string.Join(" x ", data.Shape)}."));
+        data.CheckFinite(cancellationToken);
 
         var objective = Objective(arguments, align, data, terminal);
         var options = Settings(arguments, objective, data, terminal, cancellationToken);
@@ -214,14 +217,14 @@ internal sealed class TrainCommand : ToolCommand
         const string Latent = "Latent";
         if (align == "none")
             return new EstimatorChain<ITransformer>().Append(context.Vae.VariationalAutoencoder(Latent, DataFile.TrainingColumn, options));
-        int dimensions = align == "2d" ? 2 : 3;
-        if (data.Shape is not [.., var last] || data.Shape.Count > 1 && last != dimensions || data.Features % dimensions != 0)
-            throw new InvalidDataException(Invariant($"--align {align} takes rows of beads in {dimensions} dimensions, [n, beads, {dimensions}]; '{_data.Path(arguments)}' has rows of {string.Join(" x ", data.Shape)}."));
+        int dimensions = Dimensions(align);
         return context.Vae.CenterConformations("Centered", DataFile.TrainingColumn, dimensions)
             .Append(context.Vae.AlignPrincipalAxes("Features", "Centered", dimensions,
                 new PrincipalAxisOptions { Mirror = arguments.GetValue(_mirror), ChainDirection = arguments.GetValue(_direction) }))
             .Append(context.Vae.VariationalAutoencoder(Latent, "Features", options));
     }
+
+    private static int Dimensions(string align) => align == "3d" ? 3 : 2;
 
     private TrainingRecord Record(ParseResult arguments, DataFile data, string align, TrainingObjective objective, VaeTransformer model)
     {

@@ -291,6 +291,9 @@ public sealed class NumPyTests
             var filtered = _ml.Data.FilterRowsByColumn(view, "Other", -1, 1);
             _ml.Vae.SaveNumPy(filtered, path, archive ? ["Other", "A b"] : ["A b"]);
             var array = NumPyFile.Read(path)[^1];
+            // A first dimension of 1 is the batch of a graph.
+            if (dimensions is [1, _, ..])
+                shape = [rows, .. dimensions[1..]];
             CollectionAssert.AreEqual(shape, array.Shape);
             CollectionAssert.AreEqual(values, array.Values);
             if (!archive)
@@ -298,6 +301,26 @@ public sealed class NumPyTests
             NumPyFile.Write(path, [array with { Name = "x" }]);
             CollectionAssert.AreEqual(values, NumPyFile.Read(path).Single().Values);
         }, iter: 60, threads: 1);
+
+    [TestMethod]
+    [DataRow(new[] { 1, 4 }, new[] { 2, 4 })]
+    [DataRow(new[] { 1, 2, 2 }, new[] { 2, 2, 2 })]
+    [DataRow(new[] { 1, 1, 4 }, new[] { 2, 1, 4 })]
+    [DataRow(new[] { 4, 1 }, new[] { 2, 4, 1 })]
+    [DataRow(new[] { 4 }, new[] { 2, 4 })]
+    [DataRow(new[] { 1 }, new[] { 2, 1 })]
+    public void Save_BatchOfAGraphIsNoDimension(int[] dimensions, int[] expected)
+    {
+        int width = dimensions.Aggregate(1, (a, b) => a * b);
+        var view = new NumPyDataView([("Value", new("", [2, .. dimensions], [.. Enumerable.Range(0, 2 * width).Select(i => (float)i)]))]);
+        foreach (string name in new[] { "b.npy", "b.npz" })
+        {
+            _ml.Vae.SaveNumPy(view, At(name), "Value");
+            var array = NumPyFile.Read(At(name)).Single();
+            CollectionAssert.AreEqual(expected, array.Shape, name);
+            CollectionAssert.AreEqual(Enumerable.Range(0, 2 * width).Select(i => (float)i).ToArray(), array.Values, name);
+        }
+    }
 
     [TestMethod]
     public void Save_SparseRows_AreDense()
