@@ -4,8 +4,9 @@ namespace Vae.MLNet.Inference.Loading;
 
 /// <summary>
 /// Walks through an ONNX file's messages before native code sees it, and refuses what a model of this library never has: tensors that live in other files
-/// (OnnxRuntime would open any path relative to the working directory), tensors that claim more than the file holds, loops (which may not end), broken or
-/// absurdly nested messages. It reads the metadata on its way. Field numbers as in the ONNX IR specification, https://onnx.ai/onnx/repo-docs/IR.html.
+/// (OnnxRuntime would open any path relative to the working directory), tensors that claim more than the file holds, loops (which may not end), functions (a few
+/// that call each other unfold into millions of nodes), broken or absurdly nested messages, and whatever OnnxRuntime could read differently than it is read here
+/// (see <see cref="ProtobufReader"/>). It reads the metadata on its way. Field numbers as in the ONNX IR specification, https://onnx.ai/onnx/repo-docs/IR.html.
 /// </summary>
 internal sealed class OnnxScan
 {
@@ -15,18 +16,29 @@ internal sealed class OnnxScan
     private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
 
     private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _operators = new(StringComparer.Ordinal);
+    private readonly Func<string, Exception> _bad;
     private readonly string _file;
 
-    private OnnxScan(string file) => _file = file;
+    private OnnxScan(string file)
+    {
+        _file = file;
+        _bad = Bad;
+    }
 
     /// <summary>Checks a file and gives its metadata_props; of a key that stands there twice, the last.</summary>
-    public static Dictionary<string, string> Check(ModelBytes model)
+    public static Dictionary<string, string> Check(ModelBytes model) => Check(model, out _);
+
+    /// <summary>As <see cref="Check(ModelBytes)"/>, with the types of all nodes, however deep in the graph.</summary>
+    public static Dictionary<string, string> Check(ModelBytes model, out IReadOnlySet<string> operators)
     {
         if (model.Bytes.Length == 0)
             throw Guard.BadFile(model.Name, "the file is empty; an ONNX model is expected.");
         var scan = new OnnxScan(model.Name);
+        ProtobufReader.CheckFormat(model.Bytes, scan._bad);
         if (!scan.Walk(model.Bytes, Message.Model, 0))
             throw Guard.BadFile(model.Name, "the file holds no graph; an ONNX model is expected.");
+        operators = scan._operators;
         return scan._metadata;
     }
 
@@ -62,63 +74,89 @@ internal sealed class OnnxScan
         _ => Message.Other,
     };
 
+    /// <summary>Of the messages above, those that stand once in their parent.</summary>
+    private static bool IsSingular(Message parent, int field) => (parent, field) switch
+    {
+        (Message.Model, 7) => true,
+        (Message.Attribute, 5 or 6 or 22) => true,
+        (Message.SparseTensor, 1 or 2) => true,
+        _ => false,
+    };
+
     /// <summary>Walks through one message; says whether it is a model with a graph.</summary>
     private bool Walk(ReadOnlySpan<byte> bytes, Message message, int depth)
     {
         if (depth > MaximumDepth)
             throw Bad("its messages are nested too deeply");
-        int length = bytes.Length;
         bool hasGraph = false;
         double elements = 1;
+        ulong once = 0;
         string key = "", value = "";
-        while (!bytes.IsEmpty)
+        var reader = new ProtobufReader(bytes, _bad);
+        while (!reader.AtEnd)
         {
-            ulong tag = Varint(ref bytes);
-            int field = (int)Math.Min(tag >> 3, int.MaxValue);
-            if (field == 0)
-                throw Bad("a field has the number 0");
-            switch (tag & 7)
+            var (field, wire) = reader.ReadTag();
+            switch (wire)
             {
-                case 0:
-                    ulong number = Varint(ref bytes);
+                case ProtobufReader.Number:
+                    ulong number = reader.ReadNumber();
                     if (message == Message.Tensor && field == 1)
                         Dimension(number, ref elements);
                     else if (message == Message.Tensor && field == 14 && number != 0)
                         throw External();
                     break;
-                case 1:
-                    Take(ref bytes, sizeof(ulong));
-                    break;
-                case 2:
-                    var content = Take(ref bytes, Varint(ref bytes));
+                case ProtobufReader.Content:
+                    var content = reader.ReadContent();
                     var child = Child(message, field);
                     hasGraph |= child == Message.Graph;
                     if (child != Message.Other)
+                    {
                         Walk(content, child, depth + 1);
+                        if (IsSingular(message, field))
+                            reader.Once(ref once, field);
+                    }
                     else if (message == Message.Metadata && field == 1)
+                    {
                         key = Text(content);
+                    }
                     else if (message == Message.Metadata && field == 2)
+                    {
                         value = Text(content);
+                    }
                     else if (message == Message.Tensor && field == 1)
+                    {
                         PackedDimensions(content, ref elements);
+                    }
                     else if (message == Message.Tensor && field == 13)
+                    {
                         throw External();
-                    else if (message == Message.Node && field == 4 && (content.SequenceEqual("Loop"u8) || content.SequenceEqual("Scan"u8)))
-                        throw Bad($"it has a {Encoding.ASCII.GetString(content)} node; files of this library have no loops");
-                    break;
-                case 5:
-                    Take(ref bytes, sizeof(uint));
+                    }
+                    else if (message == Message.Node && field == 4)
+                    {
+                        Operator(content);
+                    }
                     break;
                 default:
-                    throw Bad("a field has an unknown wire type");
+                    reader.Skip(wire);
+                    break;
             }
         }
+        if (message == Message.Function)
+            throw Bad("it defines a function; files of this library have none");
         if (message == Message.Metadata)
             _metadata[key] = value;
-        // The smallest element types take half a byte.
-        if (message == Message.Tensor && elements > 2.0 * length)
-            throw Bad(Guard.Invariant($"a tensor claims {elements:R} numbers but has {length} bytes"));
+        // The smallest element types take half a byte. A product that is no number has overflowed.
+        if (message == Message.Tensor && !(elements <= 2.0 * bytes.Length))
+            throw Bad(Guard.Invariant($"a tensor claims {elements:R} numbers but has {bytes.Length} bytes"));
         return hasGraph;
+    }
+
+    private void Operator(ReadOnlySpan<byte> content)
+    {
+        // SequenceMap is a function of ONNX with a loop in it.
+        if (content.SequenceEqual("Loop"u8) || content.SequenceEqual("Scan"u8) || content.SequenceEqual("SequenceMap"u8))
+            throw Bad($"it has a {Encoding.ASCII.GetString(content)} node; files of this library have no loops");
+        _operators.Add(Encoding.UTF8.GetString(content));
     }
 
     private string Text(ReadOnlySpan<byte> content)
@@ -135,8 +173,9 @@ internal sealed class OnnxScan
 
     private void PackedDimensions(ReadOnlySpan<byte> content, ref double elements)
     {
-        while (!content.IsEmpty)
-            Dimension(Varint(ref content), ref elements);
+        var reader = new ProtobufReader(content, _bad);
+        while (!reader.AtEnd)
+            Dimension(reader.ReadNumber(), ref elements);
     }
 
     private void Dimension(ulong size, ref double elements)
@@ -144,30 +183,6 @@ internal sealed class OnnxScan
         if (size > long.MaxValue)
             throw Bad(Guard.Invariant($"a tensor has a dimension of {(long)size}"));
         elements *= size;
-    }
-
-    private ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> bytes, ulong count)
-    {
-        if (count > (ulong)bytes.Length)
-            throw Bad(Guard.Invariant($"a field of {count} bytes stands where only {bytes.Length} are left"));
-        var taken = bytes[..(int)count];
-        bytes = bytes[(int)count..];
-        return taken;
-    }
-
-    private ulong Varint(ref ReadOnlySpan<byte> bytes)
-    {
-        ulong value = 0;
-        for (int i = 0; i < 10 && i < bytes.Length; i++)
-        {
-            value |= (ulong)(bytes[i] & 0x7F) << 7 * i;
-            if (bytes[i] < 0x80)
-            {
-                bytes = bytes[(i + 1)..];
-                return value;
-            }
-        }
-        throw Bad("a number in it does not end");
     }
 
     private InvalidDataException External() =>

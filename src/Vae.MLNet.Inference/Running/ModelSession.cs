@@ -35,6 +35,8 @@ internal sealed class ModelSession : IDisposable
                 // What goes wrong is thrown; a library does not write to the console.
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
             };
+            // What was checked is what is read: left alone, OnnxRuntime looks at the bytes and may take them for its own format.
+            sessionOptions.AddSessionConfigEntry("session.load_model_format", "ONNX");
             native = new InferenceSession(model.Bytes, sessionOptions);
             plans = check(header, native);
             session = new ModelSession(native, owner);

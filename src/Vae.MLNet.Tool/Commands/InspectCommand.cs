@@ -58,6 +58,7 @@ internal sealed class InspectCommand : ToolCommand
         try
         {
             using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            options.AddSessionConfigEntry("session.load_model_format", "ONNX");
             using var session = new InferenceSession(model.Bytes, options);
             var metadata = properties.OrderBy(pair => pair.Key, StringComparer.Ordinal).Where(pair => pair.Key != "vae.kind").ToDictionary(pair => pair.Key, pair => Value(pair.Value));
             return new(System.IO.Path.GetFileName(path), model.Bytes.Length, properties.GetValueOrDefault("vae.kind"),

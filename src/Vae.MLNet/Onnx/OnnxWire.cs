@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Vae.MLNet.Inference.Loading;
 using Vae.MLNet.Onnx.Proto;
 
 namespace Vae.MLNet.Onnx;
@@ -39,8 +40,10 @@ internal static class OnnxWire
     /// <exception cref="InvalidDataException">They are not.</exception>
     public static void Check(ReadOnlySpan<byte> model, string file)
     {
+        var bad = Words(file);
+        ProtobufReader.CheckFormat(model, bad);
         int fields = 0;
-        Scan(model, Message.Model, 0, ref fields, file);
+        Scan(model, Message.Model, 0, ref fields, file, bad);
     }
 
     /// <summary>The metadata of a model, read without parsing the rest.</summary>
@@ -48,18 +51,20 @@ internal static class OnnxWire
     public static IReadOnlyDictionary<string, string> Metadata(ReadOnlySpan<byte> model, string file)
     {
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        while (!model.IsEmpty)
+        var bad = Words(file);
+        var reader = new ProtobufReader(model, bad);
+        while (!reader.AtEnd)
         {
-            var (number, wire) = Tag(ref model, file);
-            if (number != 14 || wire != 2)
+            var (number, wire) = reader.ReadTag();
+            if (number != 14 || wire != ProtobufReader.Content)
             {
-                Skip(ref model, wire, file);
+                reader.Skip(wire);
                 continue;
             }
             StringStringEntryProto entry;
             try
             {
-                entry = StringStringEntryProto.Parser.ParseFrom(Body(ref model, file));
+                entry = StringStringEntryProto.Parser.ParseFrom(reader.ReadContent());
             }
             catch (InvalidProtocolBufferException e)
             {
@@ -73,25 +78,33 @@ internal static class OnnxWire
         return metadata;
     }
 
-    private static void Scan(ReadOnlySpan<byte> data, Message message, int depth, ref int fields, string file)
+    private static void Scan(ReadOnlySpan<byte> data, Message message, int depth, ref int fields, string file, Func<string, Exception> bad)
     {
         if (depth > MaximumDepth)
             throw MLNet.Check.BadFile(file, MLNet.Check.Invariant($"messages are nested more than {MaximumDepth} deep."));
-        while (!data.IsEmpty)
+        var reader = new ProtobufReader(data, bad);
+        ulong once = 0;
+        while (!reader.AtEnd)
         {
             if (++fields > MaximumFields)
                 throw MLNet.Check.BadFile(file, MLNet.Check.Invariant($"the model has more than {MaximumFields} fields."));
-            var (number, wire) = Tag(ref data, file);
-            if (wire != 2)
+            var (number, wire) = reader.ReadTag();
+            if (wire != ProtobufReader.Content)
             {
-                Skip(ref data, wire, file);
+                reader.Skip(wire);
                 continue;
             }
-            var body = Body(ref data, file);
+            var body = reader.ReadContent();
             if (Child(message, number) is { } child)
-                Scan(body, child, depth + 1, ref fields, file);
+            {
+                Scan(body, child, depth + 1, ref fields, file, bad);
+                if (IsSingular(message, number))
+                    reader.Once(ref once, number);
+            }
             else if (IsPacked(message, number) && body.Length > MaximumPacked)
+            {
                 throw MLNet.Check.BadFile(file, MLNet.Check.Invariant($"{body.Length} bytes of packed numbers in one field; at most {MaximumPacked} are expected."));
+            }
         }
     }
 
@@ -120,62 +133,19 @@ internal static class OnnxWire
         _ => false,
     };
 
-    private static (int Number, int Wire) Tag(ref ReadOnlySpan<byte> data, string file)
+    /// <summary>Of the messages above, those that stand once in their parent.</summary>
+    private static bool IsSingular(Message message, int number) => (message, number) switch
     {
-        ulong tag = Varint(ref data, file);
-        if (tag >> 3 is 0 or > (1 << 29) - 1)
-            throw Bad(file, "a field has an impossible number");
-        return ((int)(tag >> 3), (int)(tag & 7));
-    }
+        (Message.Model, 7) => true,
+        (Message.Attribute, 5 or 6) => true,
+        (Message.ValueInfo, 2) => true,
+        (Message.Type, 1) => true,
+        (Message.TensorType, 2) => true,
+        _ => false,
+    };
 
-    private static ReadOnlySpan<byte> Body(ref ReadOnlySpan<byte> data, string file)
-    {
-        ulong length = Varint(ref data, file);
-        if (length > (ulong)data.Length)
-            throw Truncated(file);
-        var body = data[..(int)length];
-        data = data[(int)length..];
-        return body;
-    }
-
-    private static void Skip(ref ReadOnlySpan<byte> data, int wire, string file)
-    {
-        switch (wire)
-        {
-            case 0:
-                Varint(ref data, file);
-                break;
-            case 1 or 5:
-                int size = wire == 1 ? 8 : 4;
-                if (data.Length < size)
-                    throw Truncated(file);
-                data = data[size..];
-                break;
-            case 2:
-                Body(ref data, file);
-                break;
-            default:
-                throw Bad(file, MLNet.Check.Invariant($"wire type {wire}"));
-        }
-    }
-
-    private static ulong Varint(ref ReadOnlySpan<byte> data, string file)
-    {
-        ulong value = 0;
-        for (int i = 0; i < data.Length && i < 10; i++)
-        {
-            value |= (ulong)(data[i] & 0x7F) << (7 * i);
-            if (data[i] < 0x80)
-            {
-                data = data[(i + 1)..];
-                return value;
-            }
-        }
-        throw data.Length < 10 ? Truncated(file) : Bad(file, "a number of more than ten bytes");
-    }
-
-    private static InvalidDataException Truncated(string file) => MLNet.Check.BadFile(file, "the file is truncated, or it is not an ONNX model.");
+    private static Func<string, Exception> Words(string file) => found => Bad(file, found);
 
     private static InvalidDataException Bad(string file, string found, Exception? inner = null) =>
-        MLNet.Check.BadFile(file, $"not an ONNX model, or damaged: {found}.", inner);
+        MLNet.Check.BadFile(file, $"not an ONNX model, truncated or damaged: {found}.", inner);
 }

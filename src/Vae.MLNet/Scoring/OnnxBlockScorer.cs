@@ -19,6 +19,7 @@ internal sealed class OnnxBlockScorer : BlockScorer
             InterOpNumThreads = 1,
             EnableCpuMemArena = true,
         };
+        options.AddSessionConfigEntry("session.load_model_format", "ONNX");
         return new SharedSession(new InferenceSession(model, options), typeof(FittedTransformer));
     }
 
