@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>Losses of one epoch. Training figures are means over the batches of the epoch, with dropout and noise; validation figures are taken after it, without dropout.</summary>
@@ -46,4 +49,7 @@ public sealed record VaeTrainingHistory(
     long TrainingRows,
     long ValidationRows,
     int ActiveUnits,
-    bool StoppedEarly);
+    bool StoppedEarly)
+{
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
+}
