@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.ML.OnnxRuntime;
 using Vae.MLNet.Inference.Loading;
 using Vae.MLNet.Inference.Running;
@@ -7,7 +8,14 @@ namespace Vae.MLNet.Inference;
 /// <summary>The posterior of a latent given a row of data: independent normal distributions.</summary>
 /// <param name="Mean">Its mean, one number a latent dimension.</param>
 /// <param name="StandardDeviation">Its standard deviation, one number a latent dimension.</param>
-public sealed record LatentPosterior(float[] Mean, float[] StandardDeviation);
+public sealed record LatentPosterior(float[] Mean, float[] StandardDeviation)
+{
+    private bool PrintMembers(StringBuilder builder)
+    {
+        builder.Append("Mean = ").Append(ValueText.List(Mean)).Append(", StandardDeviation = ").Append(ValueText.List(StandardDeviation));
+        return true;
+    }
+}
 
 /// <summary>
 /// The encoder of a variational autoencoder, loaded from the ONNX file that Vae.MLNet exports: data to the posterior of the latent. Immutable and safe to use

@@ -87,11 +87,9 @@ internal static class Check
         if (schema.GetColumnOrNull(column) is not { } found)
             throw SchemaMismatch(parameter, column, Expected(size), "no such column");
         if (found.Type is not VectorDataViewType { ItemType: var item } vector || item != NumberDataViewType.Single)
-            throw SchemaMismatch(parameter, column, Expected(size), found.Type.ToString()!);
-        if (!vector.IsKnownSize)
-            throw SchemaMismatch(parameter, column, Expected(size), found.Type + " of unknown size");
-        if (size is { } wanted && vector.Size != wanted)
-            throw SchemaMismatch(parameter, column, Expected(size), found.Type.ToString()!);
+            throw TypeMismatch(parameter, found, Expected(size), NumberDataViewType.Single, wantsVector: true);
+        if (!vector.IsKnownSize || size is { } wanted && vector.Size != wanted)
+            throw TypeMismatch(parameter, found, Expected(size), NumberDataViewType.Single, wantsVector: true);
         return (found.Index, vector.Size);
 
         static string Expected(int? size) => size is { } n ? Invariant($"Vector<Single, {n}>") : "Vector<Single> of known size";
@@ -106,7 +104,7 @@ internal static class Check
 
     /// <summary>The exception that ML.NET itself throws where a schema does not fit.</summary>
     public static ArgumentOutOfRangeException SchemaMismatch(string parameter, string column, string expected, string found) =>
-        new(parameter, $"Schema mismatch for input column '{column}': expected {expected}, got {found}.");
+        new(parameter, $"Schema mismatch for input column '{column}': expected {expected}, got {found}{(found.EndsWith('.') ? "" : ".")}");
 
     /// <summary>A value that is not finite, named by column, row and slot.</summary>
     public static InvalidOperationException NotFinite(string column, long row, int slot, float value) =>

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Vae.MLNet.Inference;
 
 /// <summary>
@@ -117,4 +120,14 @@ public static class SequenceObjective
 /// <summary>A sequence designed by an objective.</summary>
 /// <param name="Descent">The way in latent space: latents, probabilities and values of every step.</param>
 /// <param name="Sequence">The most probable sequence at the best point.</param>
-public sealed record SequenceOptimization(LatentOptimization Descent, string Sequence);
+public sealed record SequenceOptimization(LatentOptimization Descent, string Sequence)
+{
+    private bool PrintMembers(StringBuilder builder)
+    {
+        builder.Append("Descent = ");
+        if (Descent is not null)
+            builder.Append(CultureInfo.InvariantCulture, $"[{Descent.Values.Count} steps, the best at {Descent.BestIndex}]");
+        builder.Append(", Sequence = ").Append(Sequence);
+        return true;
+    }
+}

@@ -1,3 +1,4 @@
+using System.Text;
 using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
@@ -105,5 +106,7 @@ public sealed partial class VaeAnomalyTrainer
             Threads = Threads,
             CancellationToken = CancellationToken,
         };
+
+        private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
     }
 }

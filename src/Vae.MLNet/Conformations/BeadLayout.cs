@@ -57,12 +57,12 @@ internal sealed class BeadLayout
         if (otherShape || size % dimensions != 0)
         {
             throw Check.SchemaMismatch(parameter, column,
-                Check.Invariant($"Vector<Single, beads, {dimensions}> or a flat vector whose size is a multiple of dimensions = {dimensions}"), type.ToString());
+                Check.Invariant($"Vector<Single, beads, {dimensions}> or a flat vector whose size is a multiple of dimensions = {dimensions}"), Check.TypeName(type));
         }
         if (masses is not null && masses.Length * dimensions != size)
         {
             throw Check.SchemaMismatch(parameter, column,
-                Check.Invariant($"Vector<Single, {masses.Length * dimensions}> ({masses.Length} masses in {dimensions} dimensions)"), type.ToString());
+                Check.Invariant($"Vector<Single, {masses.Length * dimensions}> ({masses.Length} masses in {dimensions} dimensions)"), Check.TypeName(type));
         }
         return new(size / dimensions, dimensions, masses);
     }

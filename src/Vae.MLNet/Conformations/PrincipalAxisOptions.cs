@@ -1,4 +1,6 @@
+using System.Text;
 using Vae.MLNet.Conformations;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
 
@@ -50,4 +52,6 @@ public sealed record PrincipalAxisOptions
             throw Check.Argument(nameof(ChainDirection), "ChainDirection needs a chain that reads the same from both ends: Masses do not.");
         return this with { Masses = Masses?.ToArray() };
     }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -34,7 +34,7 @@ internal abstract class NumPyColumnWriter
             columns[i] = schema.GetColumnOrNull(name) ?? throw Check.SchemaMismatch(parameter, name, Expected, "no such column");
             var type = columns[i].Type;
             if (type is VectorDataViewType { IsKnownSize: false } || NumPyDtype.Describe(ItemType(type).RawType) is null)
-                throw Check.SchemaMismatch(parameter, name, Expected, type.ToString()!);
+                throw Check.TypeMismatch(parameter, columns[i], Expected, wanted: null, wantsVector: false);
         }
         return columns;
     }

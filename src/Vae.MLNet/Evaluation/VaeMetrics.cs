@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>How <see cref="VaeCatalog.Evaluate(Microsoft.ML.IDataView, VaeTransformer, VaeEvaluationOptions?)"/> evaluates.</summary>
@@ -22,6 +25,8 @@ public sealed record VaeEvaluationOptions
             Check.ColumnName(ExampleWeightColumnName);
         return this;
     }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 
 /// <summary>
@@ -62,4 +67,6 @@ public sealed record VaeMetrics(
 {
     /// <summary>KL divergence of the posterior from the prior in nats, all dimensions summed.</summary>
     public double Kl => KlPerDimension.Sum();
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

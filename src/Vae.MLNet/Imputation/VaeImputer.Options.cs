@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 public sealed partial class VaeImputer
@@ -60,5 +63,7 @@ public sealed partial class VaeImputer
             Epochs = 100,
             Seed = Seed,
         };
+
+        private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
     }
 }

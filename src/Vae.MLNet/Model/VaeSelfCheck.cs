@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>
@@ -67,8 +70,5 @@ public sealed record VaeSelfCheck
     /// <returns>The hash.</returns>
     public override int GetHashCode() => HashCode.Combine(Rows, ExplainedShare, ValidationExplainedShare, ActiveUnits, PriorDistance);
 
-    /// <summary>The figures in a line.</summary>
-    /// <returns>The line.</returns>
-    public override string ToString() => Check.Invariant(
-        $"explained {ExplainedShare:P1} (least '{LeastExplainedFeature}' {ExplainedShares.Min():P1}), KL {KlPerDimension.Sum():F2} nats in {ActiveUnits} active of {KlPerDimension.Count} dimensions, prior distance {PriorDistance:F2} nats, worst marginal '{WorstSampledFeature}' KS {SampleDistances.Max():F2}, {Findings.Count} findings");
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
 
@@ -287,5 +289,7 @@ public sealed partial class VaeTrainer
 
         internal static Options FromJson(string json) =>
             (JsonSerializer.Deserialize<Options>(json, Json) ?? throw new JsonException("The options are null.")).Validate();
+
+        private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
     }
 }

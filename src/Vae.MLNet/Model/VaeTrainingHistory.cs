@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>Losses of one epoch. Training figures are means over the batches of the epoch, with dropout and noise; validation figures are taken after it, without dropout.</summary>
@@ -53,4 +56,6 @@ public sealed record VaeTrainingHistory(
 
     /// <summary>The look at the trained model that the training ends with; null where <see cref="VaeTrainer.Options.SelfCheck"/> was off.</summary>
     public VaeSelfCheck? SelfCheck { get; init; }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

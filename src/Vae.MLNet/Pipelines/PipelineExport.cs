@@ -300,7 +300,7 @@ internal sealed class PipelineExport
         if (Column(column) is not { } value)
         {
             throw Check.Argument("model", $"Transform {position} of the pipeline, {TypeName(transformer)}, reads the column '{column}', " +
-                (_schema.GetColumnOrNull(column) is { } found ? $"which is {found.Type} and cannot be a tensor; Single or Int64 is expected." : "which is not there."));
+                (_schema.GetColumnOrNull(column) is { } found ? $"which is {Check.TypeName(found.Type)} and cannot be a tensor; Single or Int64 is expected." : "which is not there."));
         }
         if (value.Type != type)
             throw Check.Argument("model", $"Transform {position} of the pipeline, {TypeName(transformer)}, reads the column '{column}' as {type}; it is {value.Type}.");

@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>What an exported pipeline gives. The first four concern the last autoencoder of the chain; without one, the last transform of this library gives the outputs.</summary>
@@ -31,4 +34,6 @@ public sealed record PipelineExportOptions
             Check.GraphColumnName(column, nameof(Columns));
         return this;
     }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -47,12 +47,7 @@ internal static class ColumnShapes
             if (found.Name != column)
                 continue;
             if (found.Kind != SchemaShape.Column.VectorKind.Vector || found.ItemType != NumberDataViewType.Single || found.IsKey)
-            {
-                throw Check.SchemaMismatch("inputSchema", column, "Vector<Single> of known size",
-                    found.Kind == SchemaShape.Column.VectorKind.VariableVector
-                        ? $"Vector<{found.ItemType}> of unknown size"
-                        : found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType.ToString()! : $"Vector<{found.ItemType}>");
-            }
+                throw Check.TypeMismatch("inputSchema", found, "Vector<Single> of known size", NumberDataViewType.Single, wantsVector: true);
             return;
         }
         throw Check.SchemaMismatch("inputSchema", column, "Vector<Single> of known size", "no such column");

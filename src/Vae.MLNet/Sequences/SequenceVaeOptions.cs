@@ -1,3 +1,6 @@
+using System.Text;
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>How variants are scored with a sequence autoencoder.</summary>
@@ -31,6 +34,8 @@ public sealed record VariantScoringOptions
         Check.InRange(Threads, 0, 4096);
         return this;
     }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 
 /// <summary>How sequences are made with a sequence autoencoder.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
@@ -195,5 +196,7 @@ public sealed partial class SequenceVaeTrainer
         {
             public void Report(VaeTrainingProgress value) => progress.Report(new(member, members, value));
         }
+
+        private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
     }
 }

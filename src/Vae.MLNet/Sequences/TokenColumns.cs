@@ -45,9 +45,9 @@ internal static class TokenColumns
         if (schema.GetColumnOrNull(column) is not { } found)
             throw Check.SchemaMismatch(parameter, column, expected, "no such column");
         if (found.Type is not VectorDataViewType { ItemType: var item } vector || item != NumberDataViewType.Int64)
-            throw Check.SchemaMismatch(parameter, column, expected, found.Type.ToString()!);
+            throw Check.TypeMismatch(parameter, found, expected, NumberDataViewType.Int64, wantsVector: true);
         if (!vector.IsKnownSize || size is { } wanted && vector.Size != wanted)
-            throw Check.SchemaMismatch(parameter, column, expected, found.Type + (vector.IsKnownSize ? "" : " of unknown size"));
+            throw Check.SchemaMismatch(parameter, column, expected, Check.TypeName(found.Type));
         return (found.Index, vector.Size);
     }
 
@@ -58,7 +58,7 @@ internal static class TokenColumns
         var layout = Layout(schema[index])
             ?? throw Check.SchemaMismatch(parameter, column, "a tokens column with a sequence layout (as LoadAlignment makes)", "a column without layout");
         if (layout.Length != size)
-            throw Check.SchemaMismatch(parameter, column, Check.Invariant($"Vector<Int64, {layout.Length}> as its layout says"), schema[index].Type.ToString()!);
+            throw Check.SchemaMismatch(parameter, column, Check.Invariant($"Vector<Int64, {layout.Length}> as its layout says"), Check.TypeName(schema[index].Type));
         return (index, layout);
     }
 
@@ -69,7 +69,7 @@ internal static class TokenColumns
             if (found.Name != column)
                 continue;
             if (found.Kind != SchemaShape.Column.VectorKind.Vector || found.ItemType != NumberDataViewType.Int64 || found.IsKey)
-                throw Check.SchemaMismatch("inputSchema", column, "Vector<Int64> of known size", found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType.ToString()! : $"Vector<{found.ItemType}>");
+                throw Check.TypeMismatch("inputSchema", found, "Vector<Int64> of known size", NumberDataViewType.Int64, wantsVector: true);
             return;
         }
         throw Check.SchemaMismatch("inputSchema", column, "Vector<Int64> of known size", "no such column");
@@ -84,7 +84,7 @@ internal static class TokenColumns
         {
             weights = data.Schema.GetColumnOrNull(weightColumn) ?? throw Check.SchemaMismatch(nameof(weightColumn), weightColumn, "Single", "no such column");
             if (weights.Value.Type != NumberDataViewType.Single)
-                throw Check.SchemaMismatch(nameof(weightColumn), weightColumn, "Single", weights.Value.Type.ToString()!);
+                throw Check.TypeMismatch(nameof(weightColumn), weights.Value, "Single", NumberDataViewType.Single, wantsVector: false);
         }
         var tokens = new byte[Math.Max(1, Math.Min(data.GetRowCount() ?? 1024, Array.MaxLength / size)) * size];
         var values = new List<float>();

@@ -128,7 +128,7 @@ public sealed partial class VaeCatalog
         {
             Check.ColumnName(name, parameter);
             var column = data.Schema.GetColumnOrNull(name) ?? throw Check.SchemaMismatch(parameter, name, "Text", "no such column");
-            return column.Type is TextDataViewType ? column : throw Check.SchemaMismatch(parameter, name, "Text", column.Type.ToString()!);
+            return column.Type is TextDataViewType ? column : throw Check.TypeMismatch(parameter, column, "Text", TextDataViewType.Instance, wantsVector: false);
         }
 
         IEnumerable<(string, string)> Rows()

@@ -120,7 +120,7 @@ internal sealed class RowReader : IDisposable
             return null;
         var column = schema.GetColumnOrNull(name) ?? throw Check.SchemaMismatch("data", name, "Single", "no such column");
         if (column.Type != NumberDataViewType.Single)
-            throw Check.SchemaMismatch("data", name, "Single", column.Type.ToString()!);
+            throw Check.TypeMismatch("data", column, "Single", NumberDataViewType.Single, wantsVector: false);
         return column;
     }
 

@@ -1,4 +1,6 @@
+using System.Text;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
 
@@ -155,4 +157,6 @@ public sealed record SequenceAlignmentOptions
         if (AnnotationNames is not null && AnnotationSeparator is null)
             throw Check.Argument(nameof(AnnotationNames), "AnnotationNames is given without AnnotationSeparator.");
     }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

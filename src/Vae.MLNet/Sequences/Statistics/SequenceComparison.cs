@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Model;
 using Vae.MLNet.Sequences;
 
 namespace Vae.MLNet;
@@ -9,7 +11,10 @@ namespace Vae.MLNet;
 /// <param name="Slope">Slope of the least-squares line of generated on natural: below 1 where the generated sequences show the statistic too weakly.</param>
 /// <param name="Count">Number of entries.</param>
 /// <param name="Points">Entries for a scatter plot, where they were asked for.</param>
-public sealed record StatisticAgreement(double Pearson, double Slope, long Count, IReadOnlyList<(float Natural, float Generated)> Points);
+public sealed record StatisticAgreement(double Pearson, double Slope, long Count, IReadOnlyList<(float Natural, float Generated)> Points)
+{
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
+}
 
 /// <summary>How near a sequence is to the nearest of a set.</summary>
 /// <param name="Identity">Greatest identity with a sequence of the set, 0 to 1.</param>
@@ -19,7 +24,10 @@ public readonly record struct NearestSequence(double Identity, int Row);
 /// <summary>Conservation of letters at positions of the reference.</summary>
 /// <param name="Sites">Share of sequences with the letter, for each position.</param>
 /// <param name="All">Share of sequences that have all of them.</param>
-public sealed record SiteConservation(IReadOnlyList<(int Position, char Letter, double Share)> Sites, double All);
+public sealed record SiteConservation(IReadOnlyList<(int Position, char Letter, double Share)> Sites, double All)
+{
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
+}
 
 /// <summary>How well generated sequences keep the statistics of natural ones.</summary>
 /// <param name="SingleSite">Frequencies f_i(a).</param>
