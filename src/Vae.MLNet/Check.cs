@@ -7,7 +7,7 @@ using Microsoft.ML.Data;
 namespace Vae.MLNet;
 
 /// <summary>The one place that checks arguments and words the errors: what is wrong, what was expected, what was found.</summary>
-internal static class Check
+internal static partial class Check
 {
     public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : class
