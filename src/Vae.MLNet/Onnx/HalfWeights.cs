@@ -63,6 +63,14 @@ internal static class OnnxGraphs
         }
     }
 
+    /// <summary>The model with one value called otherwise.</summary>
+    public static byte[] Renamed(byte[] file, string name, string other)
+    {
+        var model = ModelProto.Parser.ParseFrom(file);
+        RenameAll(model.Graph, found => found == name ? other : found);
+        return model.ToByteArray();
+    }
+
     /// <summary>Renames every value and node of a graph, those in branches included.</summary>
     public static void RenameAll(GraphProto graph, Func<string, string> rename)
     {

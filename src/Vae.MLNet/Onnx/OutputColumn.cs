@@ -9,16 +9,21 @@ internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false
     /// <summary>A scalar column that is a bool: true where the scorer gives a number other than zero. It has no tensor of its own in a saved model.</summary>
     public bool IsLabel { get; init; }
 
-    private const string VectorSuffix = ".Vector";
+    private const string VectorSpace = Check.GraphSpace + "vector/", FormerVectorSuffix = ".Vector";
 
-    /// <summary>Name of the [N, 1] tensor behind a scalar column.</summary>
-    public static string VectorName(string column) => column + VectorSuffix;
+    /// <summary>Name of the [N, 1] tensor behind a scalar column; no column can have it.</summary>
+    public static string VectorName(string column) => VectorSpace + column;
 
-    /// <summary>The scalar column whose [N, 1] tensor has the name; null where it is none.</summary>
+    /// <summary>The same in earlier files.</summary>
+    public static string FormerVectorName(string column) => column + FormerVectorSuffix;
+
+    /// <summary>The scalar column whose [N, 1] tensor has the name, of an earlier file too; null where it is none.</summary>
     public static string? ColumnName(string tensor) =>
-        tensor.Length > VectorSuffix.Length && tensor.EndsWith(VectorSuffix, StringComparison.Ordinal) ? tensor[..^VectorSuffix.Length] : null;
+        tensor.StartsWith(VectorSpace, StringComparison.Ordinal) ? tensor[VectorSpace.Length..]
+        : tensor.Length > FormerVectorSuffix.Length && tensor.EndsWith(FormerVectorSuffix, StringComparison.Ordinal) ? tensor[..^FormerVectorSuffix.Length]
+        : null;
 
-    /// <summary>Name of the column's tensor: its own for a vector, one that no column has for a scalar.</summary>
+    /// <summary>Name of the column's tensor: its own for a vector, one that no column can have for a scalar.</summary>
     public string TensorName => IsScalar ? VectorName(Name) : Name;
 
     /// <summary>

@@ -93,11 +93,13 @@ internal sealed class Rehydration(MLContext context)
     {
         if (items.Count != 3 || !IsPrediction(items[1].Transformer) || items[2].Transformer is not ColumnSelectingTransformer || Shape(onnx, entry) is not ({ } input, var size, { } outputs))
             return null;
-        string score = OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn);
+        string wanted = OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn), former = OutputColumn.FormerVectorName(VaeAnomalyTransformer.ScoreColumn);
+        string score = outputs.Any(output => output.Name == wanted) ? wanted : former;
         var contributions = outputs.Where(output => output.Name != score).ToArray();
         if (contributions.Length > 1 || contributions.Length == outputs.Count || Threshold(items[1].Transformer, score) is not { } threshold)
             return null;
-        var detector = new VaeAnomalyTransformer(context, entry.Model, threshold, input, size,
+        byte[] model = score == wanted ? entry.Model : OnnxGraphs.Renamed(entry.Model, former, wanted);
+        var detector = new VaeAnomalyTransformer(context, model, threshold, input, size,
             contributions.FirstOrDefault()?.Name, contributions.FirstOrDefault()?.SlotNames?.ToArray(), Schema(input, size));
         if (SameColumns(chain, detector, Schema(input, size)))
             return Keep(detector);

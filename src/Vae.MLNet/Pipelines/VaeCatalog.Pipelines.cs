@@ -17,12 +17,13 @@ public sealed partial class VaeCatalog
     /// <param name="options">Outputs and precision of the weights.</param>
     /// <returns>Size, and the error against the pipeline in ML.NET.</returns>
     /// <remarks>
-    /// The file is compared with the pipeline on random rows before it is written. One row of sixteen may differ: a transform with jumps, as an alignment at a
-    /// degenerate shape, may fall on either side of one by rounding.
+    /// Every output is compared with the pipeline before the file is written, on 256 rows drawn around what the transforms were fitted to, and every row has to agree.
+    /// Where a transform jumps, as an alignment does at a shape with two equal axes, rounding may decide: such a row has to agree with what the pipeline gives for a row
+    /// that differs by no more than rounding. A label may differ where its score is at the threshold. An output that cannot be compared is not written.
     /// </remarks>
     /// <exception cref="ArgumentException">The chain has a transform without an ONNX graph, which the message names with its position, or no transform of this library.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The schema does not fit the pipeline.</exception>
-    /// <exception cref="InvalidOperationException">The graph does not agree with the pipeline; nothing was written.</exception>
+    /// <exception cref="InvalidOperationException">The graph does not agree with the pipeline, or an output cannot be compared with it; nothing was written.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public OnnxExportReport ExportPipeline(ITransformer model, DataViewSchema inputSchema, string path, PipelineExportOptions? options = null) =>
         PipelineExport.Write(Context, model, inputSchema, path, options ?? new());

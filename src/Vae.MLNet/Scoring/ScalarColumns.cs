@@ -34,7 +34,7 @@ internal static class ScalarColumns
         foreach (var scalar in scalars)
         {
             chain = chain.Append(Identity(context, OutputColumn.VectorName(scalar.Name)));
-            chain = chain.Append(Copy(context, scalar.Name + ".Scalar", Score));
+            chain = chain.Append(Copy(context, Scalar(scalar.Name), Score));
             chain = chain.Append(Drop(context, Score, PredictedLabel, OutputColumn.VectorName(scalar.Name)));
         }
         foreach (string name in aside)
@@ -45,12 +45,15 @@ internal static class ScalarColumns
         {
             // Copied last and in order, so that the loaded schema lists the columns as the fitted transform does: vectors first.
             chain = output.IsScalar
-                ? chain.Append(Copy(context, output.Name, output.Name + ".Scalar")).Append(Drop(context, output.Name + ".Scalar"))
+                ? chain.Append(Copy(context, output.Name, Scalar(output.Name))).Append(Drop(context, Scalar(output.Name)))
                 : chain;
         }
         return chain;
 
-        static string Aside(string name) => name + ".Aside";
+        // Columns that are there for a while only, under names that no column of the data has.
+        static string Aside(string name) => Check.GraphSpace + "aside/" + name;
+
+        static string Scalar(string name) => Check.GraphSpace + "scalar/" + name;
     }
 
     /// <summary>Score = 1 · x + 0, exactly, and PredictedLabel = Score &gt; threshold.</summary>
