@@ -38,6 +38,7 @@ public sealed class VaeEncoder : IDisposable
         _encode = plans[0];
         LatentDimension = header.LatentDimension;
         FeatureCount = _encode.Inputs[0].Size;
+        InputNames = header.ReadInputNames(FeatureCount);
         HasStandardDeviation = _encode.Outputs.Length == 2;
         Metadata = header.Metadata;
     }
@@ -47,6 +48,12 @@ public sealed class VaeEncoder : IDisposable
 
     /// <summary>Numbers in a row of data; of a pipeline, in a row of its input.</summary>
     public int FeatureCount { get; }
+
+    /// <summary>
+    /// Names of the numbers in a row of data, in order: the slot names of the column that the model was trained on, of a pipeline those of its input. Empty where the data had
+    /// none, and in files of earlier versions. Rows are matched by position; with these names a caller can put its columns into the model's order.
+    /// </summary>
+    public IReadOnlyList<string> InputNames { get; }
 
     /// <summary>Whether the file gives the posterior's standard deviation: an encoder does, a pipeline where it was exported with it (<c>PipelineExportOptions.StandardDeviation</c>).</summary>
     public bool HasStandardDeviation { get; }
@@ -139,6 +146,14 @@ public sealed class VaeEncoder : IDisposable
     public void Dispose() => _session.Dispose();
 
     private static RunPlan[] Plans(ModelHeader header, InferenceSession session)
+    {
+        var plans = AllPlans(header, session);
+        // Read here for the check: a file that is refused leaves no session behind.
+        header.ReadInputNames(plans[0].Inputs[0].Size);
+        return plans;
+    }
+
+    private static RunPlan[] AllPlans(ModelHeader header, InferenceSession session)
     {
         if (header.Kind == ModelHeader.PipelineKind)
         {

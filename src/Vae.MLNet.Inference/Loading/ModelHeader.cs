@@ -13,7 +13,7 @@ internal sealed class ModelHeader
 
     private const string Format = "vae.format", FormatVersion = "1", KindKey = "vae.kind", LatentKey = "vae.latent", FeaturesKey = "vae.features",
         LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient",
-        LayoutKey = "vae.sequence_layout", ColumnsKey = "vae.columns";
+        LayoutKey = "vae.sequence_layout", ColumnsKey = "vae.columns", InputNamesKey = "vae.input_names";
 
     /// <summary>Most numbers in a row: far above what a dense network can have, low enough that a buffer for one row is small.</summary>
     private const int LargestRow = 1 << 22;
@@ -105,6 +105,25 @@ internal sealed class ModelHeader
             throw Guard.BadFile(_file, $"'{ColumnsKey}' has to be a JSON object with the name of the latent.", e);
         }
         throw Guard.BadFile(_file, $"'{ColumnsKey}' has to be a JSON object with the name of the latent.");
+    }
+
+    /// <summary>Names of the numbers in a row; empty where the file does not say them.</summary>
+    public string[] ReadInputNames(int count)
+    {
+        if (!Metadata.TryGetValue(InputNamesKey, out string? text))
+            return [];
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            int length = json.RootElement.GetArrayLength();
+            if (length != count)
+                throw Guard.BadFile(_file, Guard.Invariant($"'{InputNamesKey}' has to hold {count} names, one for each number in a row; it holds {length}."));
+            return [.. json.RootElement.EnumerateArray().Select(element => element.GetString() ?? throw new JsonException("A name is null."))];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw Guard.BadFile(_file, $"'{InputNamesKey}' has to be a JSON array of names.", e);
+        }
     }
 
     /// <summary>The only input of a pipeline, of single precision and of shape [any, size]: its name and size.</summary>

@@ -65,6 +65,12 @@ public sealed partial class VaeAnomalyTrainer
         /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 1: the networks are too small for more to help.</summary>
         public int Threads { get; init; } = 1;
 
+        /// <summary>
+        /// Whether the fitted transform takes features by their position where slot names say otherwise. By default (false) data whose slot names differ from those at the
+        /// training is refused, and named by the first difference. It is saved with the model.
+        /// </summary>
+        public bool IgnoreSlotNames { get; init; }
+
         /// <summary>Stops the training with an <see cref="OperationCanceledException"/>. Default none.</summary>
         public CancellationToken CancellationToken { get; init; }
 
@@ -102,6 +108,7 @@ public sealed partial class VaeAnomalyTrainer
             LearningRate = LearningRate,
             TrimmedFraction = TrimmedFraction,
             Seed = SeedStream.ToSeed(SeedStream.Mix((uint)Seed | (ulong)member << 32)),
+            IgnoreSlotNames = IgnoreSlotNames,
             Device = Device,
             Threads = Threads,
             CancellationToken = CancellationToken,

@@ -73,6 +73,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         var data = TrainingData.Read(input, _featureColumn, _options.Training(features, 0), features, _options.CancellationToken);
 
         using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
+        string[] names = ColumnSlots.Known(input.Schema[column]);
         var members = new List<AnomalyMember>();
         float[]? sample = null, terms = null;
         AnomalyRange? range = null;
@@ -82,7 +83,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
             // All members scale the features alike.
             sample ??= AnomalyMember.Sample(data, trained.Model.Scale);
             range ??= AnomalyRange.Of(sample, features);
-            var (member, own) = AnomalyMember.From(trained.Model, sample, range);
+            var (member, own) = AnomalyMember.From(trained.Model.WithInputNames(names), sample, range);
             members.Add(member);
             terms ??= new float[own.Length];
             for (int row = 0; row < own.Length; row++)
@@ -96,7 +97,8 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         byte[] graph = AnomalyGraph.Create(members, range!, _featureColumn, marginal, _options.ContributionsColumnName, slotNames);
         float threshold = _options.Threshold ?? Threshold(graph, data, features);
         channel.Info(MessageSensitivity.None, Check.Invariant($"Trained on {data.Rows} rows of {features} features; rows with a score above {threshold:G6} are labelled."));
-        return new VaeAnomalyTransformer(_context, graph, threshold, _featureColumn, features, _options.ContributionsColumnName, slotNames, input.Schema);
+        return new VaeAnomalyTransformer(_context, graph, threshold, _featureColumn, features, _options.ContributionsColumnName, slotNames, input.Schema,
+            names, _options.IgnoreSlotNames);
     }
 
     /// <summary>The columns that the fitted transform will give.</summary>

@@ -26,13 +26,16 @@ public sealed class VaeAnomalyTransformer : FittedTransformer
     private readonly DataViewSchema _fitSchema;
     private readonly SharedSession _session;
 
-    internal VaeAnomalyTransformer(MLContext context, byte[] graph, float threshold, string inputColumnName, int features, string? contributions, string[]? slotNames, DataViewSchema fitSchema)
+    internal VaeAnomalyTransformer(MLContext context, byte[] graph, float threshold, string inputColumnName, int features, string? contributions, string[]? slotNames, DataViewSchema fitSchema,
+        IReadOnlyList<string> inputNames, bool ignoreSlotNames)
         : base(context, inputColumnName, Outputs(contributions, features, slotNames), fitSchema)
     {
         _graph = graph;
         _features = features;
         _slotNames = slotNames;
         _fitSchema = fitSchema;
+        InputNames = inputNames;
+        IgnoreSlotNames = ignoreSlotNames;
         Threshold = threshold;
         ContributionsColumnName = contributions;
         _session = OnnxBlockScorer.Open(graph);
@@ -57,7 +60,7 @@ public sealed class VaeAnomalyTransformer : FittedTransformer
         ThrowIfDisposed();
         if (!float.IsFinite(threshold))
             throw Check.OutOfRange(nameof(threshold), threshold, "finite");
-        return new((MLContext)Environment, _graph, threshold, InputColumnName, _features, ContributionsColumnName, _slotNames, _fitSchema);
+        return new((MLContext)Environment, _graph, threshold, InputColumnName, _features, ContributionsColumnName, _slotNames, _fitSchema, InputNames, IgnoreSlotNames);
     }
 
     /// <summary>The output columns in the order of a loaded model: the label comes before the score.</summary>
@@ -69,8 +72,7 @@ public sealed class VaeAnomalyTransformer : FittedTransformer
 
     private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, _features);
 
-    private protected override int CheckInput(DataViewSchema inputSchema) =>
-        Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), _features).Index;
+    private protected override int CheckInput(DataViewSchema inputSchema) => CheckFeatures(inputSchema, _features);
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity)
     {

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using TorchSharp;
 using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
+using Vae.MLNet.Scoring;
 using Vae.MLNet.Training;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -22,6 +23,8 @@ internal static class VaeEvaluator
     public static VaeMetrics Evaluate(IDataView data, VaeModel model, string featureColumn, VaeEvaluationOptions options)
     {
         options.Validate();
+        if (!options.IgnoreSlotNames && !model.Options.IgnoreSlotNames)
+            ColumnSlots.RequireSame(data.Schema[Check.FloatVector(data.Schema, featureColumn, nameof(data), model.FeatureCount).Index], model.InputNames, nameof(data));
         TorchRuntime.EnsureLoaded();
         // What the reader needs to know of a training's options.
         var reading = model.Options with { ExampleWeightColumnName = options.ExampleWeightColumnName, CancellationToken = options.CancellationToken };

@@ -15,6 +15,12 @@ public sealed record VaeEvaluationOptions
     /// <summary>Name of a column of example weights (Single, not negative). Default null: all rows weigh the same.</summary>
     public string? ExampleWeightColumnName { get; init; }
 
+    /// <summary>
+    /// Whether features are taken by their position where the data's slot names differ from those of the training. By default (false) such data is refused, unless the model was
+    /// trained with <see cref="VaeTrainer.Options.IgnoreSlotNames"/>.
+    /// </summary>
+    public bool IgnoreSlotNames { get; init; }
+
     /// <summary>Stops the evaluation. Default none.</summary>
     public CancellationToken CancellationToken { get; init; }
 

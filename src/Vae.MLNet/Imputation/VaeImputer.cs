@@ -59,7 +59,13 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
     {
         Check.NotNull(input);
         var (column, features) = Check.FloatVector(input.Schema, _inputColumn, nameof(input), _options.Model?.FeatureCount);
+        IReadOnlyList<string> names = ColumnSlots.Known(input.Schema[column]);
+        IReadOnlyList<string> former = (_options.Model ?? _options.Training?.WarmStart) is { } given && given.FeatureCount == features ? given.InputNames : [];
+        if (!(_options.Model?.Options ?? _options.TrainingFor(features)).IgnoreSlotNames)
+            ColumnSlots.RequireSame(input.Schema[column], former, nameof(input));
         var model = _options.Model ?? Train(input, features);
+        // What a given model was trained with goes before what it is used on.
+        model = model.WithInputNames(names.Count == 0 || _options.Model is not null && former.Count > 0 ? former : names);
         return new VaeImputingTransformer(_context, model, _inputColumn, _outputColumn, _options.Iterations, ColumnSlots.Names(input.Schema[column]), input.Schema);
     }
 

@@ -30,6 +30,8 @@ public sealed class VaeImputingTransformer : FittedTransformer
         : base(context, inputColumnName, [new(outputColumnName, model.FeatureCount, SlotNames: slotNames)], fitSchema)
     {
         Model = model;
+        InputNames = model.InputNames;
+        IgnoreSlotNames = model.Options.IgnoreSlotNames;
         OutputColumnName = outputColumnName;
         _graph = graph;
         _session = OnnxBlockScorer.Open(_graph);
@@ -43,8 +45,7 @@ public sealed class VaeImputingTransformer : FittedTransformer
 
     private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, Model.FeatureCount);
 
-    private protected override int CheckInput(DataViewSchema inputSchema) =>
-        Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), Model.FeatureCount).Index;
+    private protected override int CheckInput(DataViewSchema inputSchema) => CheckFeatures(inputSchema, Model.FeatureCount);
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
         _session, CheckInput(inputSchema), InputColumnName, Model.FeatureCount, [OutputColumnName], [Model.FeatureCount], capacity);

@@ -39,6 +39,12 @@ public sealed partial class VaeModel
     /// <summary>Numbers in a row of features.</summary>
     public int FeatureCount => Architecture.Features;
 
+    /// <summary>Names of the features, in order: the slot names of the column it was trained on. Empty where that had none, and in a model of an earlier version.</summary>
+    public IReadOnlyList<string> InputNames { get; private init; } = [];
+
+    /// <summary>The same model with names for its features.</summary>
+    internal VaeModel WithInputNames(IReadOnlyList<string> names) => new(Architecture, Parameters, Scale, Residual, TrainingJson) { InputNames = [.. names] };
+
     /// <summary>Dimensions of the latent space.</summary>
     public int LatentDimension => Architecture.Latent;
 

@@ -138,6 +138,13 @@ public sealed partial class VaeTrainer
         /// </summary>
         public string? ScoreColumnName { get; init; }
 
+        /// <summary>
+        /// Whether the fitted transform takes features by their position where slot names say otherwise. By default (false) data whose slot names differ from those at the
+        /// training is refused, and named by the first difference. It is saved with the model.
+        /// </summary>
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+        public bool IgnoreSlotNames { get; init; }
+
         /// <summary>A trained model of the same architecture whose weights and scaling the training starts from. Default null: fresh weights.</summary>
         [JsonIgnore]
         public VaeModel? WarmStart { get; init; }

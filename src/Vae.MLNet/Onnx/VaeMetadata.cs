@@ -39,6 +39,9 @@ internal static class VaeMetadata
     /// <summary>JSON object of the layout of a sequence model's columns.</summary>
     public const string SequenceLayout = "vae.sequence_layout";
 
+    /// <summary>JSON array of the names of the features, or, of a pipeline, of the slots of its one input; absent where they are unknown.</summary>
+    public const string InputNames = "vae.input_names";
+
     public static void Write(OnnxGraph graph, VaeModel model, string kind)
     {
         var options = model.Options;
@@ -56,6 +59,8 @@ internal static class VaeMetadata
             graph.Metadata(Noise, JsonSerializer.Serialize(noise));
         if (model.Residual is { Length: > 0 } residual)
             graph.Metadata(Residual, JsonSerializer.Serialize(residual));
+        if (model.InputNames.Count > 0)
+            graph.Metadata(InputNames, JsonSerializer.Serialize(model.InputNames));
         graph.Metadata(Options, options.ToJson());
         graph.Metadata(Training, model.TrainingJson);
     }

@@ -57,7 +57,42 @@ internal static class VaeModelReader
             throw Check.BadFile(file.Name, "its options do not fit its features: " + e.Message, e);
         }
         return new VaeModel(architecture, Parameters(file, architecture, VaeMetadata.MemberPrefix(member)), Scale(file, options, features), Residual(file, features),
-            Training(file, VaeMetadata.MemberKey(VaeMetadata.Training, member)));
+            Training(file, VaeMetadata.MemberKey(VaeMetadata.Training, member)))
+            // A pipeline's names are those of its own input.
+            .WithInputNames(file.Kind == VaeMetadata.PipelineKind ? [] : InputNames(file.Name, file.Metadata, features));
+    }
+
+    /// <summary>Names of the features; empty where the file does not say them.</summary>
+    internal static string[] InputNames(string file, IReadOnlyDictionary<string, string> metadata, int features)
+    {
+        if (!metadata.TryGetValue(VaeMetadata.InputNames, out string? json))
+            return [];
+        string[]? names = null;
+        try
+        {
+            if (json.Length <= LongestJson)
+                names = JsonSerializer.Deserialize<string[]>(json);
+        }
+        catch (JsonException e)
+        {
+            throw Check.BadFile(file, $"'{VaeMetadata.InputNames}' is not an array of names: {e.Message}", e);
+        }
+        return names is not null && names.Length == features && !names.Contains(null)
+            ? names
+            : throw Check.BadFile(file, Check.Invariant($"'{VaeMetadata.InputNames}' is not an array of {features} names, one for each feature."));
+    }
+
+    /// <summary>Whether the options in a file say that slot names are not compared; options that cannot be read say nothing.</summary>
+    internal static bool IgnoresSlotNames(IReadOnlyDictionary<string, string> metadata)
+    {
+        try
+        {
+            return metadata.TryGetValue(VaeMetadata.Options, out string? json) && json.Length <= LongestJson && VaeTrainer.Options.FromJson(json).IgnoreSlotNames;
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidOperationException or FormatException or OverflowException)
+        {
+            return false;
+        }
     }
 
     internal static int Integer(OnnxFile file, string key)

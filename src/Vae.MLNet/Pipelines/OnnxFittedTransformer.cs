@@ -13,12 +13,14 @@ internal sealed class OnnxFittedTransformer : FittedTransformer
     private readonly int _inputSize;
     private readonly SharedSession _session;
 
-    public OnnxFittedTransformer(MLContext context, byte[] model, string kind, string inputColumnName, int inputSize, IReadOnlyList<OutputColumn> outputs, DataViewSchema fitSchema)
+    public OnnxFittedTransformer(MLContext context, byte[] model, string kind, string inputColumnName, int inputSize, IReadOnlyList<OutputColumn> outputs, DataViewSchema fitSchema,
+        IReadOnlyList<string> inputNames)
         : base(context, inputColumnName, outputs, fitSchema)
     {
         _model = model;
         _inputSize = inputSize;
         Kind = kind;
+        InputNames = inputNames;
         _session = OnnxBlockScorer.Open(model);
     }
 
@@ -27,7 +29,7 @@ internal sealed class OnnxFittedTransformer : FittedTransformer
 
     private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, _inputSize);
 
-    private protected override int CheckInput(DataViewSchema inputSchema) => Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), _inputSize).Index;
+    private protected override int CheckInput(DataViewSchema inputSchema) => CheckFeatures(inputSchema, _inputSize);
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
         _session, CheckInput(inputSchema), InputColumnName, _inputSize, [.. OutputColumns.Select(output => output.Name)], [.. OutputColumns.Select(output => output.Size)], capacity);

@@ -9,6 +9,7 @@ using Microsoft.ML.Transforms;
 using Vae.MLNet.Data;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
+using Vae.MLNet.Scoring;
 using static Vae.MLNet.Onnx.Proto.AttributeProto.Types;
 
 namespace Vae.MLNet.Pipelines;
@@ -24,6 +25,7 @@ internal sealed class PipelineExport
     private readonly GraphProto _graph = new() { Name = "pipeline" };
     private readonly Dictionary<string, PipelineValue> _columns = new(StringComparer.Ordinal);
     private readonly List<StageDescription> _stages = [];
+    private readonly DataViewSchema _given;
     private DataViewSchema _schema;
     private IReadOnlyList<StringStringEntryProto> _lastMetadata = [];
     private (VaeTransformer Transformer, int Leaf, string Prefix, PipelineValue Latent, PipelineValue Sigma, PipelineValue Reconstruction, PipelineValue Score)? _vae;
@@ -41,7 +43,7 @@ internal sealed class PipelineExport
 
     private PipelineExport(DataViewSchema schema)
     {
-        _schema = schema;
+        _given = _schema = schema;
         foreach (var column in schema)
         {
             var item = (column.Type as VectorDataViewType)?.ItemType ?? column.Type;
@@ -566,6 +568,10 @@ internal sealed class PipelineExport
             if (!entry.Key.StartsWith(VaeMetadata.Parameters, StringComparison.Ordinal) && entry.Key != VaeMetadata.Columns)
                 metadata[entry.Key] = entry.Value;
         }
+        // The file reads the pipeline's columns, not the autoencoder's.
+        metadata.Remove(VaeMetadata.InputNames);
+        if (_graph.Input is [{ Name: var input }] && _given.GetColumnOrNull(input) is { } only && ColumnSlots.Known(only) is { Length: > 0 } names)
+            metadata[VaeMetadata.InputNames] = JsonSerializer.Serialize(names);
         metadata[VaeMetadata.Format] = VaeMetadata.FormatVersion;
         metadata[VaeMetadata.Kind] = VaeMetadata.PipelineKind;
         metadata[VaeMetadata.Version] = LibraryVersion.Text;

@@ -9,7 +9,7 @@ using Vae.MLNet.Sequences;
 namespace Vae.MLNet.Pipelines;
 
 /// <summary>Replaces ML.NET's OnnxTransformers that carry transforms of this library by those transforms, which run in blocks.</summary>
-internal sealed class Rehydration(MLContext context)
+internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = false)
 {
     private readonly List<FittedTransformer> _created = [];
 
@@ -64,7 +64,10 @@ internal sealed class Rehydration(MLContext context)
         if (Shape(onnx, entry) is not ({ } input, var size, [var output]))
             return null;
         var model = VaeModelReader.Read(OnnxFile.Parse(entry.Model, "OnnxTransformer"));
-        return Keep(new VaeImputingTransformer(context, model, entry.Model, input, output.Name, output.SlotNames?.ToArray(), Schema(input, size)));
+        return Keep(new VaeImputingTransformer(context, model, entry.Model, input, output.Name, output.SlotNames?.ToArray(), Schema(input, size))
+        {
+            IgnoreSlotNames = ignoreSlotNames || model.Options.IgnoreSlotNames,
+        });
     }
 
     /// <summary>What has a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
@@ -100,7 +103,8 @@ internal sealed class Rehydration(MLContext context)
             return null;
         byte[] model = score == wanted ? entry.Model : OnnxGraphs.Renamed(entry.Model, former, wanted);
         var detector = new VaeAnomalyTransformer(context, model, threshold, input, size,
-            contributions.FirstOrDefault()?.Name, contributions.FirstOrDefault()?.SlotNames?.ToArray(), Schema(input, size));
+            contributions.FirstOrDefault()?.Name, contributions.FirstOrDefault()?.SlotNames?.ToArray(), Schema(input, size),
+            Names(entry, size), IgnoresSlotNames(entry));
         if (SameColumns(chain, detector, Schema(input, size)))
             return Keep(detector);
         detector.Dispose();
@@ -185,13 +189,20 @@ internal sealed class Rehydration(MLContext context)
             return new SequenceVaeTransformer(context, sequences, [], input, names.Latent, names.Others, Schema(input, sequences.Layout.Length, NumberDataViewType.Int64));
         }
         var model = VaeModelReader.Read(file);
-        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount));
+        return new VaeTransformer(context, model, null, input, names.Latent, names.Others, Schema(input, model.FeatureCount))
+        {
+            IgnoreSlotNames = ignoreSlotNames || model.Options.IgnoreSlotNames,
+        };
     }
 
     private OnnxFittedTransformer? Generic(OnnxTransformer onnx, PipelineArchive.Entry entry, string kind) =>
         Shape(onnx, entry) is ({ } input, var size, { } outputs)
-            ? Keep(new OnnxFittedTransformer(context, entry.Model, kind, input, size, outputs, Schema(input, size)))
+            ? Keep(new OnnxFittedTransformer(context, entry.Model, kind, input, size, outputs, Schema(input, size), Names(entry, size)) { IgnoreSlotNames = IgnoresSlotNames(entry) })
             : null;
+
+    private static string[] Names(PipelineArchive.Entry entry, int size) => VaeModelReader.InputNames("OnnxTransformer", entry.Metadata, size);
+
+    private bool IgnoresSlotNames(PipelineArchive.Entry entry) => ignoreSlotNames || VaeModelReader.IgnoresSlotNames(entry.Metadata);
 
     /// <summary>Input and outputs of a graph; null where it is not rows of floats to rows of floats, all that the block scorer runs.</summary>
     private static (string Input, int Size, IReadOnlyList<OutputColumn> Outputs)? Shape(OnnxTransformer onnx, PipelineArchive.Entry entry)

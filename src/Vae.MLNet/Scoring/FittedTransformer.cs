@@ -35,6 +35,15 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     /// <summary>Name of the column that is read.</summary>
     public string InputColumnName { get; }
 
+    /// <summary>
+    /// Names of the input column's slots at the training; empty where they are unknown. Where the data to transform has slot names too and one differs, it is refused,
+    /// since features are matched by position (see <see cref="VaeTrainer.Options.IgnoreSlotNames"/>).
+    /// </summary>
+    public IReadOnlyList<string> InputNames { get; private protected init; } = [];
+
+    /// <summary>Whether slots that are named otherwise than at the training are taken by their position.</summary>
+    internal bool IgnoreSlotNames { get; init; }
+
     internal IHostEnvironment Environment { get; }
 
     internal IReadOnlyList<OutputColumn> OutputColumns { get; }
@@ -44,6 +53,15 @@ public abstract class FittedTransformer : ITransformer, IDisposable
 
     /// <summary>Checks the input column of a schema and gives its index.</summary>
     private protected abstract int CheckInput(DataViewSchema inputSchema);
+
+    /// <summary>Checks an input column of features: its type, its size and the names of its slots.</summary>
+    private protected int CheckFeatures(DataViewSchema inputSchema, int size)
+    {
+        int index = Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), size).Index;
+        if (!IgnoreSlotNames)
+            ColumnSlots.RequireSame(inputSchema[index], InputNames, nameof(inputSchema));
+        return index;
+    }
 
     /// <summary>A scorer for one cursor or row.</summary>
     private protected abstract BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity);
@@ -67,7 +85,7 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     /// <summary>The schema of the transformed data: the input's columns and those this transform adds.</summary>
     /// <param name="inputSchema">Schema of the data to transform.</param>
     /// <returns>The output schema.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The input column is missing or has a wrong type or size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The input column is missing, has a wrong type or size, or has slots named otherwise than at the training.</exception>
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
@@ -83,7 +101,7 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     /// <summary>Transforms data lazily: rows are computed in blocks when a cursor reads a produced column.</summary>
     /// <param name="input">The data.</param>
     /// <returns>The data with the produced columns added.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The input column is missing or has a wrong type or size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The input column is missing, has a wrong type or size, or has slots named otherwise than at the training.</exception>
     public IDataView Transform(IDataView input) => new BlockDataView(this, Check.NotNull(input));
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => new BlockRowMapper(this, Check.NotNull(inputSchema));

@@ -24,6 +24,8 @@ public sealed class VaeTransformer : FittedTransformer
     {
         Model = model;
         History = history;
+        InputNames = model.InputNames;
+        IgnoreSlotNames = model.Options.IgnoreSlotNames;
         LatentColumnName = latentColumnName;
         _columns = columns;
         _session = OnnxBlockScorer.Open(CreateGraph(columns, forSaving: false));
@@ -68,8 +70,7 @@ public sealed class VaeTransformer : FittedTransformer
 
     private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, Model.FeatureCount);
 
-    private protected override int CheckInput(DataViewSchema inputSchema) =>
-        Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), Model.FeatureCount).Index;
+    private protected override int CheckInput(DataViewSchema inputSchema) => CheckFeatures(inputSchema, Model.FeatureCount);
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
         _session, CheckInput(inputSchema), InputColumnName, Model.FeatureCount,

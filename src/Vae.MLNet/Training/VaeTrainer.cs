@@ -48,7 +48,8 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
     /// <summary>Trains a model.</summary>
     /// <param name="input">Training data; it is read once, unless <see cref="Options.Streaming"/> is on.</param>
     /// <returns>The fitted transform.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or is not a vector of Single of known size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing, is not a vector of Single of known size, or has slots named otherwise than those of a
+    /// <see cref="Options.WarmStart"/> or of the validation data.</exception>
     /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, <see cref="Options.CheckpointFolder"/> belongs to another
     /// training, or TorchSharp's native library cannot be loaded.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
@@ -58,7 +59,8 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
     /// <param name="input">Training data; it is read once, unless <see cref="Options.Streaming"/> is on.</param>
     /// <param name="validation">Validation data with the same columns; it takes the place of <see cref="Options.ValidationFraction"/>.</param>
     /// <returns>The fitted transform.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or is not a vector of Single of known size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing, is not a vector of Single of known size, or has slots named otherwise than those of a
+    /// <see cref="Options.WarmStart"/> or of the validation data.</exception>
     /// <exception cref="InvalidOperationException">There are no rows, a number is not finite, the loss diverged, <see cref="Options.CheckpointFolder"/> belongs to another
     /// training, or TorchSharp's native library cannot be loaded.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
@@ -68,6 +70,14 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
         var (column, features) = Check.FloatVector(input.Schema, _featureColumn, nameof(input));
         if (validation is null && _options.ValidationFraction == 0 && _options.EarlyStopping is not null)
             throw Check.Argument(nameof(Options.EarlyStopping), "EarlyStopping needs validation rows: give a ValidationFraction or validation data.");
+        IReadOnlyList<string> names = ColumnSlots.Known(input.Schema[column]);
+        IReadOnlyList<string> former = _options.WarmStart is { } start && start.FeatureCount == features ? start.InputNames : [];
+        if (!_options.IgnoreSlotNames)
+        {
+            ColumnSlots.RequireSame(input.Schema[column], former, nameof(input));
+            if (validation is not null)
+                ColumnSlots.RequireSame(validation.Schema[Check.FloatVector(validation.Schema, _featureColumn, nameof(validation), features).Index], names, nameof(validation));
+        }
         TorchRuntime.EnsureLoaded();
 
         var host = ((IHostEnvironment)_context).Register(nameof(VaeTrainer));
@@ -75,7 +85,7 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
         var log = new TrainingLog(
             message => channel.Info(MessageSensitivity.None, message),
             message => channel.Warning(MessageSensitivity.None, message),
-            ColumnSlots.Names(input.Schema[column]) ?? []);
+            names);
         var trained = Train(input, validation, features, log);
 
         var last = trained.History.Epochs[^1];
@@ -83,7 +93,7 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
             $"Trained {last.Epoch} epochs: loss {last.Loss:G6}, reconstruction {last.Reconstruction:G6}, KL {last.Kl:G6}, {trained.History.ActiveUnits} of {_options.LatentDimension} latent dimensions active."));
         foreach (string finding in trained.History.SelfCheck?.Findings ?? [])
             channel.Warning(MessageSensitivity.None, finding);
-        return new VaeTransformer(_context, trained.Model, trained.History, _featureColumn, _outputColumn, Columns(_options), input.Schema);
+        return new VaeTransformer(_context, trained.Model.WithInputNames(names.Count > 0 ? names : former), trained.History, _featureColumn, _outputColumn, Columns(_options), input.Schema);
     }
 
     private TrainedVae Train(IDataView input, IDataView? validation, int features, TrainingLog log)
