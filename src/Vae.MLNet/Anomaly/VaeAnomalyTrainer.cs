@@ -38,7 +38,7 @@ namespace Vae.MLNet;
 /// | Exportable to ONNX | Yes |
 ///
 /// <para><c>AnomalyDetection.Evaluate</c> takes the transformed data as it is, with a label column of type Single. The threshold is changed with
-/// <see cref="VaeAnomalyTransformer.ChangeThreshold"/>, after loading with <see cref="VaeCatalog.Rehydrate"/> before it.</para>
+/// <see cref="VaeAnomalyTransformer.ChangeThreshold"/>, after loading with <see cref="VaeCatalog.Rehydrate(Microsoft.ML.ITransformer)"/> before it.</para>
 /// <para>A trainer that passes over the data several times behind the detector wants <c>AppendCacheCheckpoint</c> between the two.</para>
 /// </remarks>
 public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer>

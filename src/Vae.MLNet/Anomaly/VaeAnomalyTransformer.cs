@@ -14,7 +14,7 @@ namespace Vae.MLNet;
 /// <remarks>
 /// <para>A row with NaN or infinity scores NaN and is not labelled, as with ML.NET's built-in detectors.</para>
 /// <para>Rows are computed when they are asked for: a trainer that passes over the data several times behind this transform wants <c>AppendCacheCheckpoint</c> between
-/// the two. A saved detector is this transform again after <see cref="VaeCatalog.Rehydrate"/>, with its threshold.</para>
+/// the two. A saved detector is this transform again after <see cref="VaeCatalog.Rehydrate(Microsoft.ML.ITransformer)"/>, with its threshold.</para>
 /// </remarks>
 public sealed class VaeAnomalyTransformer : FittedTransformer
 {

@@ -15,7 +15,7 @@ namespace Vae.MLNet;
 /// <remarks>
 /// Latent spaces of different members are not comparable, so latent columns are those of the first; the score is the mean over all, and all take part in
 /// <see cref="VaeCatalog.ScoreVariants"/> and <see cref="VaeCatalog.SampleSequences"/>. Saved, it is an ordinary ONNX transform that carries every member:
-/// <see cref="SequenceVaeModel.FromPipeline"/> and <see cref="VaeCatalog.Rehydrate"/> give them back.
+/// <see cref="SequenceVaeModel.FromPipeline"/> and <see cref="VaeCatalog.Rehydrate(Microsoft.ML.ITransformer)"/> give them back.
 /// </remarks>
 public sealed class SequenceVaeTransformer : FittedTransformer
 {
