@@ -49,7 +49,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         }, "16 latent dimensions, for design");
 
         // What goes to production.
-        context.Model.Save(canonical.Chain, frames.Schema, Path("polymer.zip"));
+        context.Vae.SaveModel(canonical.Chain, frames.Schema, Path("polymer.zip"));
         context.Vae.ExportPipeline(canonical.Chain, frames.Schema, Path("pipeline.onnx"));
         canonical.Vae.ExportDecoder(Path("decoder.onnx"), withGradient: true);
         canonical.Vae.ExportEncoder(Path("encoder.onnx"));

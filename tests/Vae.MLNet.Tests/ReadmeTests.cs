@@ -54,7 +54,7 @@ public sealed partial class ReadmeTests
 
         var model = pipeline.Fit(frames);                                               // TorchSharp, once
         IDataView latent = model.Transform(frames);                                     // OnnxRuntime, in blocks
-        ml.Model.Save(model, frames.Schema, In("polymer.zip"));                         // a plain ML.NET model
+        ml.Vae.SaveModel(model, frames.Schema, In("polymer.zip"));                      // a plain ML.NET model
         model.LastTransformer.ExportDecoder(In("decoder.onnx"));                        // for production
         ml.Vae.ExportPipeline(model, frames.Schema, In("pipeline.onnx"));               // raw coordinates to latent
         // end

@@ -337,7 +337,7 @@ public sealed class TableTests
         string file = _sandbox.Path("quotes.csv");
         File.WriteAllText(file, "\"a\n(mm)\",\"b \"\"x\"\"\",\"c,d\",5\" e\n1,\"2\",3,\"line\r\nbreak\"\n4,5,\"6\",7\" 8\n7,8,oops,9\" 8\n");
         var header = Array.Empty<string>();
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => TableText.Read(file, new(HeaderMode.Auto, null), null, (names, _) =>
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => TableText.Read(file, new(HeaderMode.Yes, null), null, (names, _) =>
         {
             header = [.. names!];
             return [0, 1, 2];
@@ -464,7 +464,7 @@ public sealed class TableTests
     public void Written_TablesAreReadBack(string ending)
     {
         string[] names = ["two\nlines", "with, comma", "say \"so\"", " edge ", "#sharp", "semi;colon", "tab\tbed"];
-        string data = _sandbox.Path("odd.csv"), file = _sandbox.Path("odd" + ending);
+        string data = _sandbox.Path("odd.csv"), file = _sandbox.Path("written" + ending);
         var random = new Random(1);
         File.WriteAllText(data, string.Join(',', names.Select(name => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"")) + "\n"
             + string.Concat(Enumerable.Range(0, 30).Select(_ => string.Join(',', names.Select(_ => Number(random.NextSingle()))) + "\n")));
@@ -497,17 +497,21 @@ public sealed class TableTests
         // Names of a model of conformations, which has none of its own, are known again.
         string chains = _sandbox.Conformations("named.npz", 30, 2), model = _sandbox.Model("named", chains), rows = _sandbox.Path("named.csv");
         _sandbox.Json("encode", model, chains, "--outputs", "Latent,Features", "-o", rows);
-        AreEqual(Encode(model, chains, out _), Encode(model, rows, out _));
+        string again = _sandbox.Path("again.csv");
+        _sandbox.Json("encode", model, rows, "--outputs", "Latent,Features", "-o", again);
+        CollectionAssert.AreEqual(Read(rows, out _).Header!.ToArray(), Read(again, out _).Header!.ToArray());
+        // Aligned shapes stay as they are. These arcs are their own mirror images, so that their latents are not compared.
+        AreEqual([.. Read(rows, out _).Rows.Select(row => row[2..])], [.. Read(again, out _).Rows.Select(row => row[2..])]);
     }
 
     [TestMethod]
     public void Training_ObjectiveAndValidationFollowTheData()
     {
         string table = _sandbox.Table("follow.csv", 120, 1), chains = _sandbox.Conformations("follow.npz", 120, 1);
-        Check("elbo", 12, 20, table);
-        Check("course", 12, 20, chains);
-        Check("course", 12, 20, chains, "--align", "2d");
-        Check("course", 24, 20, table, "--objective", "course", "--validation", "0.2");
+        Check("elbo", 12, 500, table);
+        Check("course", 12, 500, chains);
+        Check("course", 12, 500, chains, "--align", "2d");
+        Check("course", 24, 500, table, "--objective", "course", "--validation", "0.2");
         Check("elbo", 12, null, table, "--patience", "0");
         Check("elbo", 0, null, table, "--validation", "0");
         Check("elbo", 0, null, _sandbox.Table("small.csv", 99, 1));

@@ -53,7 +53,7 @@ var table = ml.Transforms.NormalizeMeanVariance("Features", "Beads", fixZero: fa
         ScoreColumnName = "Score",
     }))
     .Fit(training);
-ml.Model.Save(table, training.Schema, Path.Combine(folder, "table.zip"));
+ml.Vae.SaveModel(table, training.Schema, Path.Combine(folder, "table.zip"));
 var scored = ml.Data.CreateEnumerable<Scored>(table.Transform(held), reuseRowObject: false).ToArray();
 using (var csv = new StreamWriter(Path.Combine(folder, "expected.csv")))
 {

@@ -88,7 +88,7 @@ internal sealed class OnnxScan
     {
         if (depth > MaximumDepth)
             throw Bad("its messages are nested too deeply");
-        bool hasGraph = false;
+        bool hasGraph = false, hasOperator = false;
         double elements = 1;
         ulong once = 0;
         string key = "", value = "";
@@ -134,6 +134,7 @@ internal sealed class OnnxScan
                     else if (message == Message.Node && field == 4)
                     {
                         Operator(content);
+                        hasOperator = true;
                     }
                     break;
                 default:
@@ -141,6 +142,8 @@ internal sealed class OnnxScan
                     break;
             }
         }
+        if (message == Message.Node && !hasOperator)
+            throw Bad("it has a node without an operator");
         if (message == Message.Function)
             throw Bad("it defines a function; files of this library have none");
         if (message == Message.Metadata)

@@ -1,10 +1,26 @@
 using Microsoft.ML;
+using Vae.MLNet.Data;
 using Vae.MLNet.Pipelines;
 
 namespace Vae.MLNet;
 
 public sealed partial class VaeCatalog
 {
+    /// <summary>
+    /// Saves a fitted model or pipeline in ML.NET's own format, as <c>ml.Model.Save</c> does, but whole or not at all: a process that is killed while it writes leaves the
+    /// earlier file as it was, where <c>ml.Model.Save</c> leaves a broken one.
+    /// </summary>
+    /// <param name="model">Any fitted model, of this library or not.</param>
+    /// <param name="inputSchema">Schema of the data that the model is applied to; null where it is not to be saved.</param>
+    /// <param name="path">File to write; it is replaced whole or left as it is. <c>ml.Model.Load</c> reads it.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void SaveModel(ITransformer model, DataViewSchema? inputSchema, string path)
+    {
+        Check.NotNull(model);
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        AtomicFile.Write(path, stream => Context.Model.Save(model, inputSchema, stream));
+    }
+
     /// <summary>
     /// Writes a whole fitted pipeline as one ONNX file that needs no ML.NET: input tensors named as the columns of the data, outputs for what the last autoencoder of the
     /// chain gives or, without one, for what the last transform of this library gives.

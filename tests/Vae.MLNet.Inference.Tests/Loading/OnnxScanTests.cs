@@ -31,7 +31,7 @@ public sealed class OnnxScanTests
     [DataRow("22FFFFFFFF0F", "stand")]
     [DataRow("2205004C6F", "are left")]
     [DataRow("08FFFFFFFFFFFFFFFFFF02", "more than 64 bits")]
-    [DataRow("08FFFFFFFFFFFFFFFFFFFF01", "more than 10 bytes")]
+    [DataRow("08FFFFFFFFFFFFFFFFFFFF01", "more than 64 bits")]
     [DataRow("08FFFF", "does not end")]
     [DataRow("00", "number 0")]
     [DataRow("0200", "number 0")]
@@ -185,6 +185,11 @@ public sealed class OnnxScanTests
         }
         catch (OnnxRuntimeException)
         {
+            return null;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            // OnnxRuntime took a name that is no text and wrote it out again: there is nothing to compare with.
             return null;
         }
     }

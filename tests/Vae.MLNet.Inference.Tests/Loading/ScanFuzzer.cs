@@ -68,7 +68,7 @@ internal sealed class ScanFuzzer
     {
         var graph = new OnnxGraph("plain");
         string x = graph.Input("x", OnnxType.Float, 4);
-        string sum = graph.Add(graph.Node("Neg", [graph.Node("Abs", [x])]), graph.Constant("w", [1, 2, 3, 4], 4));
+        string sum = graph.Add(graph.Node("Neg", [graph.Node("Abs", [x])]), graph.Constant("w", [1f, 2, 3, 4], 4));
         graph.Node("Identity", [sum], "y");
         graph.Output("y", OnnxType.Float, 4);
         var model = ModelProto.Parser.ParseFrom(graph.ToBytes());

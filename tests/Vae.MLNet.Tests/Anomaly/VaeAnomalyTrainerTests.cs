@@ -216,7 +216,7 @@ public sealed class VaeAnomalyTrainerTests
         var context = new MLContext(seed: 1);
         byte[] graph = AnomalyGraph.Create([.. members.Select(member => member.Member)], range, "Features", marginal, null, null);
         var view = AnomalyRows.View(context, AnomalyRows.Make(Rows));
-        using var model = new VaeAnomalyTransformer(context, graph, 0, "Features", Features, null, null, view.Schema);
+        using var model = new VaeAnomalyTransformer(context, graph, 0, "Features", Features, null, null, view.Schema, [], false);
         float[] scores = [.. model.Transform(view).GetColumn<float>("Score")];
         for (int i = 0; i < Rows; i++)
             Assert.AreEqual(expected[i], scores[i], 1e-3 * expected[i]);

@@ -1,0 +1,109 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Vae.MLNet.Inference;
+using Vae.MLNet.Tests.Anomaly;
+
+namespace Vae.MLNet.Tests.Scoring;
+
+/// <summary>Features are matched by position, so columns whose slots are named otherwise than at the training are refused.</summary>
+[TestClass]
+public sealed class SlotNameTests
+{
+    private static readonly string[] Trained = [.. Enumerable.Range(0, AnomalyRows.Features).Select(i => $"n{i}")];
+
+    private static readonly VaeTrainer.Options Small = new() { HiddenLayers = [8], Epochs = 1, Threads = 1 };
+
+    private readonly MLContext _context = new(seed: 1);
+
+    private IDataView View(params string[]? names) => AnomalyRows.View(_context, AnomalyRows.Make(60), names);
+
+    private ITransformer Fit(string kind, bool ignore) => kind switch
+    {
+        "autoencoder" => _context.Vae.VariationalAutoencoder("Latent", "Features", Small with { IgnoreSlotNames = ignore }).Fit(View(Trained)),
+        "detector" => _context.Vae.AnomalyDetector("Features", new() { Members = 1, Steps = 5, IgnoreSlotNames = ignore }).Fit(View(Trained)),
+        _ => _context.Vae.ImputeMissing("Whole", "Features", new() { Refinements = 0, Training = Small with { IgnoreSlotNames = ignore } }).Fit(View(Trained)),
+    };
+
+    private ITransformer Reload(ITransformer model)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            _context.Vae.SaveModel(model, View(Trained).Schema, path);
+            return _context.Vae.Rehydrate(_context.Model.Load(path, out _));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [TestMethod]
+    [DataRow("autoencoder")]
+    [DataRow("detector")]
+    [DataRow("imputer")]
+    public void Transform_OtherNames_AreRefusedByTheFirstDifference(string kind)
+    {
+        var model = Fit(kind, ignore: false);
+        string[] swapped = [.. Trained];
+        (swapped[1], swapped[3]) = (swapped[3], swapped[1]);
+        foreach (var one in new[] { model, Reload(model) })
+        {
+            string message = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => one.Transform(View(swapped))).Message;
+            foreach (string word in new[] { "slot 1", "'n3'", "'n1'", "another order", "IgnoreSlotNames" })
+                Assert.Contains(word, message);
+            Assert.Contains("'other'", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => one.Transform(View(["other", .. Trained[1..]]))).Message);
+            // The same names, or none.
+            _ = one.Transform(View(Trained));
+            _ = one.Transform(View(null));
+        }
+    }
+
+    [TestMethod]
+    [DataRow("autoencoder")]
+    [DataRow("detector")]
+    [DataRow("imputer")]
+    public void Transform_IgnoreSlotNames_MatchesByPosition(string kind)
+    {
+        var model = Fit(kind, ignore: true);
+        foreach (var one in new[] { model, Reload(model) })
+            Assert.AreEqual(60, one.Transform(View([.. Trained.Reverse()])).Preview(100).RowView.Length);
+    }
+
+    [TestMethod]
+    public void InputNames_StandInExportedFiles()
+    {
+        using var model = (VaeTransformer)Fit("autoencoder", ignore: false);
+        CollectionAssert.AreEqual(Trained, model.InputNames.ToArray());
+        using var encoder = VaeEncoder.Load(model.Model.ToEncoderOnnx());
+        CollectionAssert.AreEqual(Trained, encoder.InputNames.ToArray());
+        using var nameless = _context.Vae.VariationalAutoencoder("Latent", "Features", Small).Fit(View(null));
+        using var plain = VaeEncoder.Load(nameless.Model.ToEncoderOnnx());
+        Assert.IsEmpty(plain.InputNames);
+    }
+
+    [TestMethod]
+    public void SaveModel_IsWholeOrNothing()
+    {
+        var model = Fit("autoencoder", ignore: false);
+        string folder = Directory.CreateTempSubdirectory("vae-save-").FullName, path = Path.Combine(folder, "m.zip");
+        try
+        {
+            _context.Vae.SaveModel(model, View(Trained).Schema, path);
+            byte[] before = File.ReadAllBytes(path);
+            // A model that fails half-way leaves the earlier file and nothing else.
+            var failing = _context.Transforms.CustomMapping<Empty, Empty>((_, _) => { }, contractName: null).Fit(View(Trained));
+            Assert.Throws<Exception>(() => _context.Vae.SaveModel(failing, View(Trained).Schema, path));
+            CollectionAssert.AreEqual(before, File.ReadAllBytes(path));
+            Assert.HasCount(1, Directory.GetFileSystemEntries(folder));
+            Assert.IsNotNull(_context.Model.Load(path, out var schema));
+            Assert.AreEqual(AnomalyRows.Features, ((VectorDataViewType)schema["Features"].Type).Size);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private sealed class Empty;
+}
