@@ -6,13 +6,43 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 eng/pack.sh
 
-files=artifacts/consumer
+files=$PWD/artifacts/consumer
 rm -rf "$files"
-build() { dotnet publish "examples/$1" -c Release -o "$files/bin/$(basename "$1")" -nologo -v quiet -clp:NoSummary; }
+# Consumers stand outside of this repository, whose versions and properties a stranger does not have.
+outside=$(mktemp -d)
+trap 'rm -rf "$outside"' EXIT
+cp -r examples/PackageConsumer examples/SavedPipelineConsumer "$outside"
+find "$outside" -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
+rm "$outside/PackageConsumer/Directory.Packages.props"
+for name in Directory.Build.props Directory.Build.targets Directory.Packages.props; do
+  echo '<Project />' > "$outside/$name"
+done
+cat > "$outside/NuGet.config" <<EOF
+<configuration><packageSources><add key="packed" value="$PWD/.feed" /></packageSources></configuration>
+EOF
+version=$(sed -n 's|.*<VaeVersion>\(.*\)</VaeVersion>.*|\1|p' .feed/Version.props)
+for project in "$outside"/*/*.csproj "$outside"/*/*/*.csproj; do
+  [ -e "$project" ] || continue
+  # What 'dotnet new console' writes.
+  sed -i 's|<OutputType>Exe</OutputType>|&<TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings><Nullable>enable</Nullable>|' "$project"
+  for package in $(sed -n 's/.*<PackageReference Include="\([^"]*\)" \/>.*/\1/p' "$project"); do
+    case $package in
+      Vae.MLNet*) wanted=$version ;;
+      *) wanted=$(sed -n "s/.*<PackageVersion Include=\"$package\" Version=\"\([^\"]*\)\".*/\1/p" Directory.Packages.props) ;;
+    esac
+    sed -i "s|<PackageReference Include=\"$package\" />|<PackageReference Include=\"$package\" Version=\"$wanted\" />|" "$project"
+  done
+done
+build() {
+  dotnet publish "$outside/$1" -c Release -o "$files/bin/$(basename "$1")" -nologo -v quiet -clp:NoSummary
+}
 
 echo "-- Train: package Vae.MLNet"
 build PackageConsumer/Train
 dotnet "$files/bin/Train/Train.dll" "$files"
+
+# What the library was compiled against has to be what a bare restore gives, or newer.
+dotnet run -c Release --project eng/PackageCheck -- closure "$outside/PackageConsumer/Train/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet/project.assets.json
 
 echo "-- Infer: package Vae.MLNet.Inference"
 build PackageConsumer/Infer
@@ -34,7 +64,7 @@ dotnet "$files/bin/SavedPipelineConsumer/SavedPipelineConsumer.dll" "$files"
 
 echo "-- vae-mlnet: the tool"
 tool=$files/bin/tool
-dotnet tool install Vae.MLNet.Tool --tool-path "$tool" --version "$(sed -n 's|.*<VaeVersion>\(.*\)</VaeVersion>.*|\1|p' .feed/Version.props)" --add-source "$PWD/.feed" > /dev/null
+dotnet tool install Vae.MLNet.Tool --tool-path "$tool" --version "$version" --add-source "$PWD/.feed" > /dev/null
 vae=$tool/vae-mlnet
 "$vae" train "$files/expected.csv" --latent 2 --hidden 32 --epochs 5 --validation 0.2 -o "$files/model" --json > "$files/train.json"
 "$vae" encode "$files/model" "$files/expected.csv" -o "$files/latent.csv"

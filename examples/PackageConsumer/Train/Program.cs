@@ -62,6 +62,16 @@ using (var csv = new StreamWriter(Path.Combine(folder, "expected.csv")))
 }
 if (scored.Length != Held || scored.Any(row => row.Latent.Length != 3 || !float.IsFinite(row.Score)))
     return Fail("Scoring gave other rows or columns than expected.");
+
+// 3. What reads saved files again, in blocks and as models.
+string zip = Path.Combine(folder, "table.zip");
+var rehydrated = ml.Vae.Rehydrate(ml.Model.Load(zip, out _));
+var again = ml.Data.CreateEnumerable<Scored>(rehydrated.Transform(held), reuseRowObject: false).ToArray();
+if (!again.Zip(scored).All(pair => Math.Abs(pair.First.Score - pair.Second.Score) <= 1e-4 * (1 + Math.Abs(pair.Second.Score))))
+    return Fail("The rehydrated pipeline scores otherwise.");
+var half = ml.Vae.ExtractDecoder(zip, Path.Combine(folder, "half.onnx"), new() { WeightType = OnnxWeightType.Float16 });
+if (half.LargestError is not < 0.1 || ml.Vae.ExtractModels(zip).Single().LatentDimension != 3)
+    return Fail("The saved pipeline gives another model.");
 Console.WriteLine($"Wrote {string.Join(", ", Directory.GetFiles(folder).Select(Path.GetFileName).Order())}.");
 return 0;
 
