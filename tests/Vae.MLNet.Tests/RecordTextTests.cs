@@ -12,7 +12,8 @@ public sealed class RecordTextTests
 {
     private static readonly Type[] Records = [.. ((Assembly[])[typeof(VaeTrainer).Assembly, typeof(VaeDecoder).Assembly])
         .SelectMany(assembly => assembly.GetExportedTypes())
-        .Where(type => !type.IsAbstract && type.GetMethod("PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.DeclaredOnly) is not null)];
+        // A record that writes itself otherwise, as a substitution does (A1C), says all in that.
+        .Where(type => !type.IsAbstract && type.GetMethod("ToString", Type.EmptyTypes)!.IsDefined(typeof(CompilerGeneratedAttribute)) && type.GetMethod("PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.DeclaredOnly) is not null)];
 
     public static IEnumerable<object[]> Names => Records.Select(type => new object[] { type.FullName! });
 
@@ -40,7 +41,9 @@ public sealed class RecordTextTests
     public void ToString_ShortListsAreShown_LongOnesCounted()
     {
         var culture = CultureInfo.CurrentCulture;
-        CultureInfo.CurrentCulture = new CultureInfo("de-DE");
+        var commas = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        commas.NumberFormat.NumberDecimalSeparator = ",";
+        CultureInfo.CurrentCulture = commas;
         try
         {
             var metrics = new VaeMetrics(10, 1, -4.5, 0.25, -4, -3, [0.5, 1.25], 2, 0.125);

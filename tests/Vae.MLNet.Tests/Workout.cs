@@ -97,7 +97,7 @@ internal static class Workout
                 Assert.Contains(word, error.Message);
         }
         Refused(context.Data.LoadFromEnumerable([new { Other = 1f }]), "no such column");
-        Refused(context.Data.LoadFromEnumerable([new { Input = "text" }]), "String");
+        Refused(context.Data.LoadFromEnumerable([new { Input = "text" }]), "Text");
         Refused(context.Data.LoadFromEnumerable([new { Input = 1f }]), "Single");
         Refused(context.Data.LoadFromEnumerable([new { Input = new float[size] }]), "unknown size");
         Refused(Typed(new double[size], NumberDataViewType.Double), "Double");

@@ -125,7 +125,7 @@ public sealed record SequenceOptimization(LatentOptimization Descent, string Seq
     private bool PrintMembers(StringBuilder builder)
     {
         builder.Append("Descent = ");
-        if (Descent is not null)
+        if (Descent is { Values: not null })
             builder.Append(CultureInfo.InvariantCulture, $"[{Descent.Values.Count} steps, the best at {Descent.BestIndex}]");
         builder.Append(", Sequence = ").Append(Sequence);
         return true;

@@ -52,10 +52,10 @@ public sealed record VaeSelfCheck
     public required IReadOnlyList<string> Findings { get; init; }
 
     /// <summary>The feature that the model explains least.</summary>
-    public string LeastExplainedFeature => Features[ExplainedShares.Index().MinBy(share => share.Item).Index];
+    public string LeastExplainedFeature => Features.Count == 0 ? "" : Features[ExplainedShares.Index().MinBy(share => share.Item).Index];
 
     /// <summary>The feature whose drawn values are farthest from the data.</summary>
-    public string WorstSampledFeature => Features[SampleDistances.Index().MaxBy(distance => distance.Item).Index];
+    public string WorstSampledFeature => Features.Count == 0 ? "" : Features[SampleDistances.Index().MaxBy(distance => distance.Item).Index];
 
     /// <summary>Compares all figures, list by list.</summary>
     /// <param name="other">The other.</param>

@@ -26,7 +26,10 @@ public sealed record VaeEpoch(
     double? ValidationLoss,
     double? ValidationReconstruction,
     double? ValidationKl,
-    double Seconds);
+    double Seconds)
+{
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
+}
 
 /// <summary>Where a training stands.</summary>
 /// <param name="Epochs">Epochs planned.</param>

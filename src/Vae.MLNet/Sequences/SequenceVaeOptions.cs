@@ -62,4 +62,6 @@ public sealed record SequenceGenerationOptions
         Check.Positive(Temperature);
         return this;
     }
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -336,7 +336,7 @@ public sealed class NumPyTests
     {
         var rows = _ml.Data.LoadFromEnumerable([new TextRow { Text = "a", Value = 1, Unknown = [1] }]);
         string path = Save("old.npy", SavedByNumPy);
-        Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ml.Vae.SaveNumPy(rows, path, "Text")), "'Text'", "String");
+        Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ml.Vae.SaveNumPy(rows, path, "Text")), "'Text'", "got Text");
         Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ml.Vae.SaveNumPy(rows, path, "None")), "'None'", "no such column");
         Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ml.Vae.SaveNumPy(rows, path, "Unknown")), "'Unknown'");
         Contains(Assert.ThrowsExactly<ArgumentException>(() => _ml.Vae.SaveNumPy(rows, path, "Value", "Text")), "2 are to be written");

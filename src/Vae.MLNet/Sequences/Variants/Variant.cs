@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
 
@@ -131,6 +133,8 @@ public sealed record ResolvedVariant(string Text, Variant? Variant, VariantStatu
 {
     /// <summary>Modelled columns and new tokens; empty where the variant cannot be scored.</summary>
     public IReadOnlyList<(int Column, byte Token)> Changes { get; init; } = [];
+
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 
 /// <summary>A variant with its score.</summary>
