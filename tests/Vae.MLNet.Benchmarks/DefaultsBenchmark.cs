@@ -142,7 +142,13 @@ internal static class DefaultsBenchmark
         string[] segments = ["abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"];
         var ends = new Dictionary<char, (double X1, double Y1, double X2, double Y2)>
         {
-            ['a'] = (0, 0, 1, 0), ['b'] = (1, 0, 1, 1), ['c'] = (1, 1, 1, 2), ['d'] = (0, 2, 1, 2), ['e'] = (0, 1, 0, 2), ['f'] = (0, 0, 0, 1), ['g'] = (0, 1, 1, 1),
+            ['a'] = (0, 0, 1, 0),
+            ['b'] = (1, 0, 1, 1),
+            ['c'] = (1, 1, 1, 2),
+            ['d'] = (0, 2, 1, 2),
+            ['e'] = (0, 1, 0, 2),
+            ['f'] = (0, 0, 0, 1),
+            ['g'] = (0, 1, 1, 1),
         };
         var random = new Random(1);
         return [.. Enumerable.Range(0, count).Select(_ =>

@@ -51,7 +51,7 @@ internal sealed class PipelineExport
             if (column.IsHidden || dims is null || item != NumberDataViewType.Single && item != NumberDataViewType.Int64)
                 _columns.Remove(column.Name);
             else
-                _columns[column.Name] = new PipelineValue(null, dims, item == NumberDataViewType.Single ? OnnxType.Float : OnnxType.Int64) 
+                _columns[column.Name] = new PipelineValue(null, dims, item == NumberDataViewType.Single ? OnnxType.Float : OnnxType.Int64)
                 {
                     Root = column.Name,
                     Suggest = rows => _rows.TryAdd(column.Name, rows),
