@@ -117,7 +117,8 @@ internal static class NumPyFile
         foreach (var entry in Guard(path, () => zip.Entries))
         {
             // numpy.load leaves other entries as raw bytes; they are not arrays.
-            if (!entry.FullName.EndsWith(Ending, StringComparison.Ordinal))
+            // Nor are the notes that macOS puts beside every file of an archive.
+            if (!entry.FullName.EndsWith(Ending, StringComparison.Ordinal) || entry.FullName.StartsWith("__MACOSX/", StringComparison.Ordinal))
                 continue;
             string name = entry.FullName[..^Ending.Length];
             if (!entries.TryAdd(name, entry))

@@ -278,6 +278,20 @@ public sealed class NumPyTests
     }
 
     [TestMethod]
+    public void Load_ArchiveOfMacOs_PassesOverItsNotes()
+    {
+        string path = At("mac.npz");
+        NumPyFile.Write(path, [new("x", [2, 3], [1, 2, 3, 4, 5, 6])]);
+        using (var zip = System.IO.Compression.ZipFile.Open(path, System.IO.Compression.ZipArchiveMode.Update))
+        {
+            using var note = zip.CreateEntry("__MACOSX/._x.npy").Open();
+            note.Write("Mac OS X"u8);
+        }
+        Assert.AreEqual("x", NumPyFile.Read(path).Single().Name);
+        Assert.AreEqual(2, _ml.Vae.LoadNumPy(path, "Value").GetRowCount());
+    }
+
+    [TestMethod]
     public void Save_RoundTrip() =>
         Gen.Select(Gen.Int[0, 200], Gen.Int[1, 5].Array[0, 3], Gen.Bool, Gen.Int[0, 1000]).Sample((rows, dimensions, archive, seed) =>
         {
