@@ -101,7 +101,8 @@ internal sealed class ModelSource
     public ModelInput Input(VaeEncoder encoder)
     {
         var rows = GraphRows(encoder.FeatureCount);
-        return new(_path, DataFile.TrainingColumn, rows?.Shape ?? [encoder.FeatureCount], rows?.Names);
+        // A record beside the graph knows the shape too; the graph itself knows the names.
+        return new(_path, DataFile.TrainingColumn, rows?.Shape ?? [encoder.FeatureCount], rows?.Names ?? (encoder.InputNames is { Count: > 0 } names ? names : null));
     }
 
     /// <summary>The whole pipeline, scoring in blocks, and its input column. The caller disposes it where it is disposable.</summary>

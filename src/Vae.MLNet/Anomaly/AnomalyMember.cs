@@ -6,8 +6,9 @@ using static TorchSharp.torch;
 namespace Vae.MLNet.Anomaly;
 
 /// <summary>
-/// What each scaled feature of the training rows ranged over. Networks see values within it alone and may answer within it alone: beyond it they extrapolate, and a
-/// reconstruction that follows a far-out value, or overflows on it, would make the most extreme rows ordinary. So a residual grows with what is beyond the range.
+/// What each scaled feature of the training rows ranged over. Networks see values within it alone and may answer within it alone: beyond it
+/// they extrapolate, and a reconstruction that follows a far-out value, or overflows on it, would make the most extreme rows ordinary. So a
+/// residual grows with what is beyond the range.
 /// </summary>
 internal sealed record AnomalyRange(float[] Low, float[] High)
 {
@@ -28,13 +29,14 @@ internal sealed record AnomalyRange(float[] Low, float[] High)
 /// <summary>One network of the ensemble, with the constants of its score.</summary>
 /// <param name="Model">The network.</param>
 /// <param name="Spread">
-/// Each feature's absolute residual, in scaled units, that 68 % of the training rows stay below: one standard deviation of a normal residual. Kept
-/// above <see cref="SmallestSpread"/>.
+/// Each feature's absolute residual, in scaled units, that 68 % of the training rows stay below: one standard deviation of a normal
+/// residual. Kept above <see cref="SmallestSpread"/>.
 /// </param>
 internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
 {
     /// <summary>
-    /// Residuals below this, where the bulk of a feature has spread one, are taken for exact: a constant feature would otherwise be divided by rounding errors.
+    /// Residuals below this, where the bulk of a feature has spread one, are taken for exact: a constant feature would otherwise be divided
+    /// by rounding errors.
     /// </summary>
     public const float SmallestSpread = 0.1f;
 

@@ -80,10 +80,11 @@ internal static class VaeEvaluator
         var reconstruction = logP.mean([1]);
         var squares = (data - ExportCheck.Mean(model, network.Decode(mean))).to(ScalarType.Float64).Squared().mean([1]);
         // The row is finite; what overflowed on the way is a density of zero, not an unknown one.
-        sums.Add(weights, Numbers(Known(reconstruction, double.NegativeInfinity)), Numbers(Known(importance, double.NegativeInfinity)), Numbers(Known(kl, double.PositiveInfinity)),
-            Numbers(Known(mean.to(ScalarType.Float64), 0)), Numbers(Known(squares, double.PositiveInfinity)));
+        sums.Add(weights, Known(reconstruction, double.NegativeInfinity), Known(importance, double.NegativeInfinity), Known(kl, double.PositiveInfinity),
+            Known(mean.to(ScalarType.Float64), 0), Known(squares, double.PositiveInfinity));
 
-        static Tensor Known(Tensor values, double unknown) => values.nan_to_num(unknown, double.PositiveInfinity, double.NegativeInfinity);
+        static double[] Known(Tensor values, double unknown) =>
+            Numbers(values.nan_to_num(unknown, double.PositiveInfinity, double.NegativeInfinity));
     }
 
     /// <summary>log p(x|z) of scaled rows, [N], in double precision.</summary>
@@ -168,7 +169,8 @@ internal static class VaeEvaluator
             // The number of equally weighted rows that would be as informative (Kish 1965).
             double effective = _weight * _weight / _squaredWeight;
             double error = effective > 1 ? Math.Sqrt(_elboSpread / _weight / (effective - 1)) : 0;
-            return new(Rows, samples, _impossible ? double.NegativeInfinity : _elbo, _impossible ? double.PositiveInfinity : error, _likelihood / _weight, _reconstruction / _weight, [.. _kl.Select(sum => sum / _weight)],
+            var (elbo, uncertainty) = _impossible ? (double.NegativeInfinity, double.PositiveInfinity) : (_elbo, error);
+            return new(Rows, samples, elbo, uncertainty, _likelihood / _weight, _reconstruction / _weight, [.. _kl.Select(sum => sum / _weight)],
                 _spread.Count(sum => sum / _weight > ActiveVariance), _squares / _weight);
         }
 

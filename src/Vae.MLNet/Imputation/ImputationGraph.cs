@@ -26,6 +26,8 @@ internal static class ImputationGraph
         if (slotNames is not null)
             graph.SlotNames(output, slotNames);
         VaeMetadata.Write(graph, model, VaeMetadata.ImputerKind);
+        // A normal likelihood's noise takes no part in the passes; without it the model could not be read back.
+        VaeMetadata.WriteUnusedParameters(graph, model);
         graph.Metadata(VaeMetadata.Iterations, iterations.ToString(CultureInfo.InvariantCulture));
         return graph.ToBytes();
     }

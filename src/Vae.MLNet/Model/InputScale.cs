@@ -58,12 +58,15 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
         };
 
     /// <summary>Coordinates of one unit stay well within these bounds; columns of a table hardly ever do.</summary>
-    internal const double LargestMean = 10, SmallestDeviation = 0.1, LargestDeviation = 10, LargestRatio = 10;
+    private const double LargestMean = 10, SmallestDeviation = 0.1, LargestDeviation = 10, LargestRatio = 10;
 
     /// <summary>Features of the smallest picture, 8 by 8.</summary>
-    internal const int FewestPixels = 64;
+    private const int FewestPixels = 64;
 
-    /// <summary>Standard deviations in units of what the quartiles say, above which far-out values rule a feature: 1 for normal values, 1.6 for exponential ones.</summary>
+    /// <summary>
+    /// Standard deviations in units of what the quartiles say, above which far-out values rule a feature: 1 for normal values, 1.6 for
+    /// exponential ones.
+    /// </summary>
     private const double HeavyTail = 4;
 
     private static InputScaling Choose(double[] mean, double[] deviation, Func<int, float[]> sorted, bool inUnitInterval)
@@ -72,7 +75,7 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
         foreach (double value in deviation.Where(value => value > 0))
             (smallest, largest) = (Math.Min(smallest, value), Math.Max(largest, value));
         // Grey levels: some may hardly vary, as pixels at a border, but most do. A few columns of shares are no picture.
-        if (inUnitInterval && mean.Length >= FewestPixels && deviation.Count(value => value * LargestRatio >= largest) * 4 >= deviation.Count(value => value > 0) * 3 && largest >= SmallestDeviation)
+        if (inUnitInterval && largest >= SmallestDeviation && IsPicture(deviation, largest))
             return InputScaling.None;
         bool moderate = mean.All(value => Math.Abs(value) <= LargestMean)
             && (largest == 0 || smallest >= SmallestDeviation && largest <= LargestDeviation && largest <= LargestRatio * smallest);
@@ -88,6 +91,12 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
         }
         return InputScaling.Standardize;
     }
+
+    /// <summary>Whether features are so many, and so many of like spread, that those which hardly vary may be pixels at a border.</summary>
+    /// <param name="deviation">Standard deviation of each feature.</param>
+    /// <param name="largest">The largest of them.</param>
+    internal static bool IsPicture(double[] deviation, double largest) =>
+        deviation.Length >= FewestPixels && deviation.Count(value => value * LargestRatio >= largest) * 4 >= deviation.Count(value => value > 0) * 3;
 
     private static float[] SortedColumn(ReadOnlySpan<float> data, int features, int feature)
     {
@@ -134,16 +143,19 @@ internal sealed record InputScale(InputScaling Kind, float[] Offset, float[] Fac
         return low + 1 < sorted.Length ? sorted[low] + (at - low) * ((double)sorted[low + 1] - sorted[low]) : sorted[low];
     }
 
-    /// <summary>Mean and population standard deviation of each feature, in two passes for accuracy.</summary>
+    /// <summary>
+    /// Mean and population standard deviation of each feature, in two passes for accuracy and as differences from the first row, so that
+    /// those of a constant are exact: a deviation of rounding errors would be taken for a scale.
+    /// </summary>
     private static (double[] Mean, double[] Deviation) Moments(ReadOnlySpan<float> data, int features)
     {
         int rows = data.Length / features;
         var mean = new double[features];
         var deviation = new double[features];
         for (int i = 0; i < data.Length; i++)
-            mean[i % features] += data[i];
+            mean[i % features] += (double)data[i] - data[i % features];
         for (int j = 0; j < features; j++)
-            mean[j] /= rows;
+            mean[j] = data[j] + mean[j] / rows;
         for (int i = 0; i < data.Length; i++)
         {
             double difference = data[i] - mean[i % features];

@@ -8,8 +8,8 @@ using System.Text;
 namespace Vae.MLNet.Model;
 
 /// <summary>
-/// The members of a record as people read them. What the compiler writes gives the type's name for a list or an array; here short ones are shown and long ones counted.
-/// A record calls it from <c>PrintMembers</c>.
+/// The members of a record as people read them. What the compiler writes gives the type's name for a list or an array; here short ones are
+/// shown and long ones counted. A record calls it from <c>PrintMembers</c>.
 /// </summary>
 internal static class RecordText
 {

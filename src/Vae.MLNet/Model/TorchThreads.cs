@@ -3,8 +3,9 @@ using static TorchSharp.torch;
 namespace Vae.MLNet.Model;
 
 /// <summary>
-/// The number of threads of libtorch's processor kernels. It is kept twice, once for the process and once for each thread that has asked, and a fresh thread takes over
-/// whatever the process has at that moment: read anew in each Fit it would depend on what else is running, and sums would round differently.
+/// The number of threads of libtorch's processor kernels. It is kept twice, once for the process and once for each thread that has asked,
+/// and a fresh thread takes over whatever the process has at that moment: read anew in each Fit it would depend on what else is running,
+/// and sums would round differently.
 /// </summary>
 internal static class TorchThreads
 {
@@ -28,7 +29,9 @@ internal static class TorchThreads
     /// <summary>The number of threads that an option stands for; 0 is the default.</summary>
     public static int Of(int option) => option > 0 ? option : Default;
 
-    /// <summary>Has the calling thread use so many threads until the result is disposed of, on the same thread. Loans may be nested.</summary>
+    /// <summary>
+    /// Has the calling thread use so many threads until the result is disposed of, on the same thread. Loans may be nested.
+    /// </summary>
     public static Loan Borrow(int threads)
     {
         _ = Default;

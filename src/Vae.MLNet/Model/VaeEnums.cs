@@ -38,7 +38,9 @@ public enum PosteriorParameterization
 /// <summary>The model of the data given a latent: p(x|z).</summary>
 public enum Likelihood
 {
-    /// <summary>Squared error, averaged over the features: the loss of many courses and of the plain autoencoder; not a normalised density.</summary>
+    /// <summary>
+    /// Squared error, averaged over the features: the loss of many courses and of the plain autoencoder; not a normalised density.
+    /// </summary>
     MeanSquaredError,
 
     /// <summary>Independent normal distributions, -log p in nats summed over the features; see <see cref="GaussianNoise"/> for σ.</summary>
@@ -47,7 +49,10 @@ public enum Likelihood
     /// <summary>Independent coin flips by logits, in nats summed over the features; features lie in [0, 1].</summary>
     Bernoulli,
 
-    /// <summary>One of <c>GroupSize</c> symbols in each group of features, by a softmax over the group, in nats summed over the groups; features are one-hot.</summary>
+    /// <summary>
+    /// One of <c>GroupSize</c> symbols in each group of features, by a softmax over the group, in nats summed over the groups; features are
+    /// one-hot.
+    /// </summary>
     Categorical,
 }
 
@@ -67,7 +72,10 @@ public enum GaussianNoise
 /// <summary>How the KL divergence of a row is reduced over the latent dimensions; over the rows of a batch it is always averaged.</summary>
 public enum KlReduction
 {
-    /// <summary><see cref="Mean"/> for <see cref="Likelihood.MeanSquaredError"/>, whose error is averaged as well; otherwise <see cref="Sum"/>, the true ELBO.</summary>
+    /// <summary>
+    /// <see cref="Mean"/> for <see cref="Likelihood.MeanSquaredError"/>, whose error is averaged as well; otherwise <see cref="Sum"/>, the
+    /// true ELBO.
+    /// </summary>
     Auto,
 
     /// <summary>Averaged over the latent dimensions.</summary>
@@ -77,7 +85,9 @@ public enum KlReduction
     Sum,
 }
 
-/// <summary>A transformation of the features inside the model; its constants are taken from the training data and travel in the exported graph.</summary>
+/// <summary>
+/// A transformation of the features inside the model; its constants are taken from the training data and travel in the exported graph.
+/// </summary>
 public enum InputScaling
 {
     /// <summary>None: the features are used as they are.</summary>
@@ -87,16 +97,17 @@ public enum InputScaling
     Standardize,
 
     /// <summary>
-    /// asinh((x - median) / max(IQR / 1.349, 0.1 standard deviations)), feature by feature: linear in the bulk, logarithmic in the tails, so that neither a
-    /// wide column nor a few far-out rows rule the loss.
+    /// asinh((x - median) / max(IQR / 1.349, 0.1 standard deviations)), feature by feature: linear in the bulk, logarithmic in the tails,
+    /// so that neither a wide column nor a few far-out rows rule the loss.
     /// </summary>
     RobustAsinh,
 
     /// <summary>
-    /// Chosen by the training data. <see cref="None"/> where the features are of one moderate size, as coordinates of one unit are: every mean within ±10, every standard
-    /// deviation between 0.1 and 10, none above ten times another; or grey levels: at least 64 features, all between 0 and 1, three quarters of like spread. Otherwise <see cref="RobustAsinh"/> where a feature has far-out values (its standard deviation
-    /// above four times what its quartiles say), else <see cref="Standardize"/>. <see cref="None"/> for Bernoulli and categorical likelihoods. What was chosen is
-    /// logged, and <see cref="VaeModel.Options"/> of the trained model has it.
+    /// Chosen by the training data. <see cref="None"/> where the features are of one moderate size, as coordinates of one unit are: every
+    /// mean within ±10, every standard deviation between 0.1 and 10, none above ten times another; or grey levels: at least 64 features,
+    /// all between 0 and 1, three quarters of like spread. Otherwise <see cref="RobustAsinh"/> where a feature has far-out values (its
+    /// standard deviation above four times what its quartiles say), else <see cref="Standardize"/>. <see cref="None"/> for Bernoulli and
+    /// categorical likelihoods. What was chosen is logged, and <see cref="VaeModel.Options"/> of the trained model has it.
     /// </summary>
     Auto,
 }
@@ -107,7 +118,10 @@ public enum LearningRateSchedule
     /// <summary>It does not.</summary>
     Constant,
 
-    /// <summary>It falls along half a cosine from its full value to one hundredth of it at the last step (Loshchilov and Hutter 2017, without restarts).</summary>
+    /// <summary>
+    /// It falls along half a cosine from its full value to one hundredth of it at the last step (Loshchilov and Hutter 2017, without
+    /// restarts).
+    /// </summary>
     Cosine,
 }
 
@@ -127,7 +141,10 @@ public enum CancellationBehavior
     /// <summary><see cref="OperationCanceledException"/> is thrown.</summary>
     Throw,
 
-    /// <summary>The best model so far is returned (by validation loss where there is one, otherwise the newest); before the end of the first epoch the exception is thrown.</summary>
+    /// <summary>
+    /// The best model so far is returned (by validation loss where there is one, otherwise the newest); before the end of the first epoch
+    /// the exception is thrown.
+    /// </summary>
     KeepBest,
 }
 

@@ -4,10 +4,13 @@ using Vae.MLNet.Model;
 namespace Vae.MLNet;
 
 /// <summary>
-/// A look at a model right after its training, on up to 2,000 rows that it was trained on: what it keeps of each feature, what its latent carries, and how far rows
-/// drawn from the prior are from the data. Every row counts once, whatever its weight.
+/// A look at a model right after its training, on up to 2,000 rows that it was trained on: what it keeps of each feature, what its latent
+/// carries, and how far rows drawn from the prior are from the data. Every row counts once, whatever its weight.
 /// </summary>
-/// <remarks>See <see cref="VaeTrainingHistory.SelfCheck"/> and, for rows that were not trained on, <see cref="VaeCatalog.Evaluate(Microsoft.ML.IDataView, VaeTransformer, VaeEvaluationOptions?)"/>.</remarks>
+/// <remarks>
+/// See <see cref="VaeTrainingHistory.SelfCheck"/> and, for rows that were not trained on,
+/// <see cref="VaeCatalog.Evaluate(Microsoft.ML.IDataView, VaeTransformer, VaeEvaluationOptions?)"/>.
+/// </remarks>
 public sealed record VaeSelfCheck
 {
     /// <summary>Rows looked at.</summary>
@@ -17,13 +20,14 @@ public sealed record VaeSelfCheck
     public required IReadOnlyList<string> Features { get; init; }
 
     /// <summary>
-    /// Share of each feature's variance that the decoded posterior mean explains, 1 - Σ(x - x̂)² / Σ(x - x̄)² in units of the data: 1 is perfect, 0 is no better than
-    /// the mean, negative is worse. 1 for a constant feature.
+    /// Share of each feature's variance that the decoded posterior mean explains, 1 - Σ(x - x̂)² / Σ(x - x̄)² in units of the data: 1 is
+    /// perfect, 0 is no better than the mean, negative is worse. 1 for a constant feature.
     /// </summary>
     public required IReadOnlyList<double> ExplainedShares { get; init; }
 
     /// <summary>
-    /// Share of the variance of all features together that is explained, in the units that the model works in (after its scaling): features that hardly vary hardly count.
+    /// Share of the variance of all features together that is explained, in the units that the model works in (after its scaling): features
+    /// that hardly vary hardly count.
     /// </summary>
     public required double ExplainedShare { get; init; }
 
@@ -37,14 +41,15 @@ public sealed record VaeSelfCheck
     public required int ActiveUnits { get; init; }
 
     /// <summary>
-    /// Distance of the aggregate posterior from the prior in nats: the KL divergence of the normal distribution with its mean and covariance from the standard normal one
-    /// (of its mean and variances above 512 latent dimensions). Rows drawn from the prior resemble the data only where it is small.
+    /// Distance of the aggregate posterior from the prior in nats: the KL divergence of the normal distribution with its mean and
+    /// covariance from the standard normal one (of its mean and variances above 512 latent dimensions). Rows drawn from the prior resemble
+    /// the data only where it is small.
     /// </summary>
     public required double PriorDistance { get; init; }
 
     /// <summary>
-    /// Kolmogorov and Smirnov's distance between each feature of the data and of as many rows drawn from the model, latents from the prior and with the decoder's noise:
-    /// 0 for the same distribution, 1 for two that do not overlap.
+    /// Kolmogorov and Smirnov's distance between each feature of the data and of as many rows drawn from the model, latents from the prior
+    /// and with the decoder's noise: 0 for the same distribution, 1 for two that do not overlap.
     /// </summary>
     public required IReadOnlyList<double> SampleDistances { get; init; }
 

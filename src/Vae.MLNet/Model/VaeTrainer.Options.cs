@@ -8,9 +8,10 @@ namespace Vae.MLNet;
 public sealed partial class VaeTrainer
 {
     /// <summary>
-    /// Options of the trainer. The defaults are those of the bead-spring polymer course where its data has the size of the course's, 10,000 rows of coordinates: three
-    /// hidden layers of 256, a two-dimensional latent, mean squared error plus 0.01 times the KL divergence averaged over batch and latent dimensions, Adam at 1e-3, about 150
-    /// epochs. Scaling, widths and epochs follow the data unless they are given.
+    /// Options of the trainer. The defaults are those of the bead-spring polymer course where its data has the size of the course's, 10,000
+    /// rows of coordinates: three hidden layers of 256, a two-dimensional latent, mean squared error plus 0.01 times the KL divergence
+    /// averaged over batch and latent dimensions, Adam at 1e-3, about 150 epochs. Scaling, widths and epochs follow the data unless they
+    /// are given.
     /// </summary>
     public sealed record Options
     {
@@ -18,8 +19,8 @@ public sealed partial class VaeTrainer
         public int LatentDimension { get; init; } = 2;
 
         /// <summary>
-        /// Widths of the encoder's hidden layers, from the input on. Empty for a linear encoder. Default null: by the number of training rows, 64, 64 below 1,000 rows,
-        /// 128, 128 below 5,000, otherwise 256, 256, 256.
+        /// Widths of the encoder's hidden layers, from the input on. Empty for a linear encoder. Default null: by the number of training
+        /// rows, 64, 64 below 1,000 rows, 128, 128 below 5,000, otherwise 256, 256, 256.
         /// </summary>
         public IReadOnlyList<int>? HiddenLayers { get; init; }
 
@@ -38,7 +39,9 @@ public sealed partial class VaeTrainer
         /// <summary>For a Gaussian likelihood: where σ comes from. Default learned per feature.</summary>
         public GaussianNoise GaussianNoise { get; init; } = GaussianNoise.LearnedPerFeature;
 
-        /// <summary>For a Gaussian likelihood: σ in units of the scaled features, the starting value where it is learned. Default 1.</summary>
+        /// <summary>
+        /// For a Gaussian likelihood: σ in units of the scaled features, the starting value where it is learned. Default 1.
+        /// </summary>
         public float NoiseStandardDeviation { get; init; } = 1;
 
         /// <summary>For a categorical likelihood: features in a group, that is the number of symbols. Default 0: to be given.</summary>
@@ -53,7 +56,9 @@ public sealed partial class VaeTrainer
         /// <summary>How the KL divergence is reduced over the latent dimensions. Default by the likelihood.</summary>
         public KlReduction KlReduction { get; init; } = KlReduction.Auto;
 
-        /// <summary>KL divergence in nats that each latent dimension has for free (Kingma et al. 2016): below it the loss does not push. Default 0.</summary>
+        /// <summary>
+        /// KL divergence in nats that each latent dimension has for free (Kingma et al. 2016): below it the loss does not push. Default 0.
+        /// </summary>
         public float FreeBits { get; init; }
 
         /// <summary>Adam's step size. Default 1e-3.</summary>
@@ -71,33 +76,41 @@ public sealed partial class VaeTrainer
         /// <summary>Share of hidden activations set to zero while training, in [0, 1). Default 0.</summary>
         public float Dropout { get; init; }
 
-        /// <summary>Standard deviation of normal noise added to the scaled inputs while training, the targets staying clean (Im et al. 2017). Default 0.</summary>
+        /// <summary>
+        /// Standard deviation of normal noise added to the scaled inputs while training, the targets staying clean (Im et al. 2017).
+        /// Default 0.
+        /// </summary>
         public float InputNoise { get; init; }
 
         /// <summary>Share of scaled inputs set to zero while training, the targets staying whole, in [0, 1). Default 0.</summary>
         public float InputMasking { get; init; }
 
-        /// <summary>Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): for training data with outliers. Default 0.</summary>
+        /// <summary>
+        /// Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): for training data with outliers.
+        /// Default 0.
+        /// </summary>
         public float TrimmedFraction { get; init; }
 
         /// <summary>Rows in a batch. Default 128.</summary>
         public int BatchSize { get; init; } = 128;
 
         /// <summary>
-        /// Passes over the training data. Default 0: by the number of rows, as many as make 12,000 optimiser steps, between 10 and 400 (152 for 10,000 rows in batches
-        /// of 128).
+        /// Passes over the training data. Default 0: by the number of rows, as many as make 12,000 optimiser steps, between 10 and 400 (152
+        /// for 10,000 rows in batches of 128).
         /// </summary>
         public int Epochs { get; init; }
 
         /// <summary>Most optimiser steps, after which the training ends within an epoch. Default 0: as many as the epochs have.</summary>
         public int MaximumSteps { get; init; }
 
-        /// <summary>Transformation of the features inside the model. Default chosen by the training data; see <see cref="InputScaling.Auto"/>.</summary>
+        /// <summary>
+        /// Transformation of the features inside the model. Default chosen by the training data; see <see cref="InputScaling.Auto"/>.
+        /// </summary>
         public InputScaling Scaling { get; init; } = InputScaling.Auto;
 
         /// <summary>
-        /// Whether the training ends with a look at the model on up to 2,000 rows (<see cref="VaeTrainingHistory.SelfCheck"/>), with a warning for whatever is wrong. It
-        /// takes well below a second and does not change the model. Default true.
+        /// Whether the training ends with a look at the model on up to 2,000 rows (<see cref="VaeTrainingHistory.SelfCheck"/>), with a
+        /// warning for whatever is wrong. It takes well below a second and does not change the model. Default true.
         /// </summary>
         [JsonIgnore]
         public bool SelfCheck { get; init; } = true;
@@ -108,7 +121,9 @@ public sealed partial class VaeTrainer
         /// <summary>Which rows are held out. Default random ones.</summary>
         public ValidationSelection ValidationSelection { get; init; } = ValidationSelection.Random;
 
-        /// <summary>Stops when the validation loss no longer improves and restores the best weights; needs validation rows. Default null: off.</summary>
+        /// <summary>
+        /// Stops when the validation loss no longer improves and restores the best weights; needs validation rows. Default null: off.
+        /// </summary>
         public EarlyStopping? EarlyStopping { get; init; }
 
         /// <summary>Seed of everything random in a Fit: weights, order of the rows, noise. Default 0.</summary>
@@ -117,35 +132,42 @@ public sealed partial class VaeTrainer
         /// <summary>Where to train. Default the processor.</summary>
         public TrainingDevice Device { get; init; } = TrainingDevice.Cpu;
 
-        /// <summary>Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as libtorch uses by itself, read once in a process.</summary>
+        /// <summary>
+        /// Threads that TorchSharp uses during the Fit; the same number gives the same bytes. Default 0: as many as libtorch uses by
+        /// itself, read once in a process.
+        /// </summary>
         public int Threads { get; init; }
 
         /// <summary>
-        /// Name of a column of example weights (Single, not negative): a row of weight 2 counts in every mean as two rows do, a row of weight 0 is left out unread.
-        /// Scaling constants do not depend on the weights. Default null: all rows weigh the same.
+        /// Name of a column of example weights (Single, not negative): a row of weight 2 counts in every mean as two rows do, a row of
+        /// weight 0 is left out unread. Scaling constants do not depend on the weights. Default null: all rows weigh the same.
         /// </summary>
         public string? ExampleWeightColumnName { get; init; }
 
         /// <summary>Output column for the posterior's standard deviation, a vector of the latent dimension. Default null: none.</summary>
         public string? StandardDeviationColumnName { get; init; }
 
-        /// <summary>Output column for the decoded posterior mean, a vector of the size of the features and in their units. Default null: none.</summary>
+        /// <summary>
+        /// Output column for the decoded posterior mean, a vector of the size of the features and in their units. Default null: none.
+        /// </summary>
         public string? ReconstructionColumnName { get; init; }
 
         /// <summary>
-        /// Output column for the row's negative ELBO, with the reconstruction taken at the posterior mean and Beta as given (Single, higher is less like the
-        /// training data). Default null: none.
+        /// Output column for the row's negative ELBO, with the reconstruction taken at the posterior mean and Beta as given (Single, higher
+        /// is less like the training data). Default null: none.
         /// </summary>
         public string? ScoreColumnName { get; init; }
 
         /// <summary>
-        /// Whether the fitted transform takes features by their position where slot names say otherwise. By default (false) data whose slot names differ from those at the
-        /// training is refused, and named by the first difference. It is saved with the model.
+        /// Whether the fitted transform takes features by their position where slot names say otherwise. By default (false) data whose slot
+        /// names differ from those at the training is refused, and named by the first difference. It is saved with the model.
         /// </summary>
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
         public bool IgnoreSlotNames { get; init; }
 
-        /// <summary>A trained model of the same architecture whose weights and scaling the training starts from. Default null: fresh weights.</summary>
+        /// <summary>
+        /// A trained model of the same architecture whose weights and scaling the training starts from. Default null: fresh weights.
+        /// </summary>
         [JsonIgnore]
         public VaeModel? WarmStart { get; init; }
 
@@ -162,14 +184,16 @@ public sealed partial class VaeTrainer
         public CancellationBehavior OnCancellation { get; init; } = CancellationBehavior.Throw;
 
         /// <summary>
-        /// Reads the data in passes instead of holding it in memory; see <see cref="StreamingOptions"/>. Default null: the data is read once, into memory.
+        /// Reads the data in passes instead of holding it in memory; see <see cref="StreamingOptions"/>. Default null: the data is read
+        /// once, into memory.
         /// </summary>
         public StreamingOptions? Streaming { get; init; }
 
         /// <summary>
-        /// Folder for checkpoints; it belongs to one training. A Fit with the same options and data continues from the newest checkpoint there, after whatever ended
-        /// the earlier one, and gives the same bytes as one that was never interrupted (with the same number of threads on the same kind of machine); after the
-        /// training has ended it gives the same model again. A checkpoint of other options or other data is refused. The two newest are kept. Default null: none.
+        /// Folder for checkpoints; it belongs to one training. A Fit with the same options and data continues from the newest checkpoint
+        /// there, after whatever ended the earlier one, and gives the same bytes as one that was never interrupted (with the same number of
+        /// threads on the same kind of machine); after the training has ended it gives the same model again. A checkpoint of other options
+        /// or other data is refused. The two newest are kept. Default null: none.
         /// </summary>
         [JsonIgnore]
         public string? CheckpointFolder { get; init; }
@@ -190,6 +214,7 @@ public sealed partial class VaeTrainer
         internal Options SettleByModel() => this with
         {
             HiddenLayers = HiddenLayers ?? WarmStart?.Options.HiddenLayers,
+            DecoderHiddenLayers = DecoderHiddenLayers ?? (HiddenLayers is null ? WarmStart?.Options.DecoderHiddenLayers : null),
             Scaling = Scaling != InputScaling.Auto ? Scaling : NeedsPlainFeatures ? InputScaling.None : WarmStart?.Options.Scaling ?? Scaling,
         };
 

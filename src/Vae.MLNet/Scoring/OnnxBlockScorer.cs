@@ -19,6 +19,7 @@ internal sealed class OnnxBlockScorer : BlockScorer
             InterOpNumThreads = 1,
             EnableCpuMemArena = true,
         };
+        // Left alone, OnnxRuntime looks at the bytes and may take them for its own format.
         options.AddSessionConfigEntry("session.load_model_format", "ONNX");
         return new SharedSession(new InferenceSession(model, options), typeof(FittedTransformer));
     }

@@ -120,7 +120,12 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
     /// <summary>The rows that count.</summary>
     private static TokenData Counted(TokenData data, string? weightColumn)
     {
-        if (data.Weights is not { } weights || !weights.Contains(0))
+        if (data.Weights is not { } weights)
+            return data;
+        double total = 0;
+        for (int row = 0; row < weights.Length; row++)
+            RowReader.CheckTotal(total += weights[row], weightColumn, row);
+        if (!weights.Contains(0))
             return data;
         long[] rows = [.. Enumerable.Range(0, data.Rows).Where(row => weights[row] > 0).Select(row => (long)row)];
         return rows.Length > 0 ? data.Select(rows) : throw new InvalidOperationException($"Column '{weightColumn}' is zero in every row; at least one row has to count.");

@@ -68,16 +68,22 @@ internal sealed class RowReader : IDisposable
             if (!(weight >= 0) || !float.IsFinite(weight))
                 throw new InvalidOperationException(Check.Invariant($"Column '{_options.ExampleWeightColumnName}' holds {weight} in row {Index}; weights are finite and not negative."));
             _total += weight;
-            if (_total > LargestTotal)
-            {
-                throw new InvalidOperationException(Check.Invariant(
-                    $"Column '{_options.ExampleWeightColumnName}' adds up to {_total:G3} by row {Index}; at most {LargestTotal:G3} is expected. Divide the weights: only their ratios count."));
-            }
+            CheckTotal(_total, _options.ExampleWeightColumnName, Index);
             Weight = weight;
             if (weight > 0)
                 return true;
         }
         return false;
+    }
+
+    /// <summary>Throws where the weights of a column add up to more than sums of losses can hold.</summary>
+    public static void CheckTotal(double total, string? column, long row)
+    {
+        if (total > LargestTotal)
+        {
+            throw new InvalidOperationException(Check.Invariant($"Column '{column}' adds up to {total:G3} by row {row}; at most {LargestTotal:G3} is expected. ")
+                + "Divide the weights: only their ratios count.");
+        }
     }
 
     private void Pause()

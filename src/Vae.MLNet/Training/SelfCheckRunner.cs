@@ -9,10 +9,13 @@ internal static class SelfCheckRunner
 {
     private const int MostRows = 2000, FewestRows = 100, MostNumbers = 1 << 21, LargestCovariance = 512;
 
-    /// <summary>Figures above (or below) which something is said. They are wide: what is within them need not be good, what is beyond is bad.</summary>
+    /// <summary>
+    /// Figures above (or below) which something is said. They are wide: what is within them need not be good, what is beyond is bad.
+    /// </summary>
     private const double UnequalSize = 10, PoorShare = 0.5, LittleShare = 0.3, FarPrior = 0.5, FarMarginal = 0.3, Overfit = 0.15;
 
-    public static VaeSelfCheck Run(VaeModel model, IRowSource training, IRowSource? validation, Device device, IReadOnlyList<string> names, int activeUnits)
+    public static VaeSelfCheck Run(
+        VaeModel model, IRowSource training, IRowSource? validation, Device device, IReadOnlyList<string> names, int activeUnits)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
@@ -21,7 +24,8 @@ internal static class SelfCheckRunner
         int most = Math.Clamp(MostNumbers / model.FeatureCount, FewestRows, MostRows);
         var x = Take(training, most);
         int rows = (int)x.shape[0];
-        string[] features = [.. Enumerable.Range(0, model.FeatureCount).Select(j => j < names.Count && names[j].Length > 0 ? names[j] : Check.Invariant($"slot {j}"))];
+        string[] features = [.. Enumerable.Range(0, model.FeatureCount)
+            .Select(j => j < names.Count && names[j].Length > 0 ? names[j] : Check.Invariant($"slot {j}"))];
 
         var (mean, sigma, logSigma) = network.Encode(x);
         double[] kl = Numbers(VaeNetwork.Kl(mean, sigma, logSigma).to(ScalarType.Float64).mean([0]));
@@ -31,7 +35,7 @@ internal static class SelfCheckRunner
         if (validation is not null)
         {
             var other = Take(validation, most);
-            held = Explained(model, other, network.Decode(network.Encode(other).Mean), together: true).Shares[0];
+            held = ExplainedTogether(model, other, network.Decode(network.Encode(other).Mean));
         }
         var z = randn(rows, model.LatentDimension, device: device, generator: generator);
         double[] distances = Distances(x, Draw(model, network.Decode(z), generator));
@@ -41,7 +45,7 @@ internal static class SelfCheckRunner
             Rows = rows,
             Features = features,
             ExplainedShares = shares,
-            ExplainedShare = Explained(model, x, output, together: true).Shares[0],
+            ExplainedShare = ExplainedTogether(model, x, output),
             ValidationExplainedShare = held,
             KlPerDimension = kl,
             ActiveUnits = activeUnits,
@@ -77,20 +81,22 @@ internal static class SelfCheckRunner
     private static bool IsContinuous(VaeModel model) => model.Options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian;
 
     /// <summary>Explained share of each feature, and its standard deviation, in units of the data.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="scaled">Rows in the model's units.</param>
-    /// <param name="output">What the network gives for them.</param>
-    /// <param name="together">Of all features together, in the model's units.</param>
-    private static (double[] Shares, double[] Deviations) Explained(VaeModel model, Tensor scaled, Tensor output, bool together = false)
+    private static (double[] Shares, double[] Deviations) Explained(VaeModel model, Tensor scaled, Tensor output)
     {
-        bool plain = together && IsContinuous(model);
-        var x = (IsContinuous(model) && !plain ? ExportCheck.Mean(model, scaled.cpu()) : scaled.cpu()).to(ScalarType.Float64);
-        var error = (x - (plain ? output.cpu() : ExportCheck.Mean(model, output.cpu())).to(ScalarType.Float64)).Squared().mean([0]);
-        var variance = (x - x.mean([0])).Squared().mean([0]);
-        if (together)
-            (error, variance) = (error.sum().unsqueeze(0), variance.sum().unsqueeze(0));
-        double[] errors = Numbers(error), variances = Numbers(variance);
+        var x = (IsContinuous(model) ? ExportCheck.Mean(model, scaled.cpu()) : scaled.cpu()).to(ScalarType.Float64);
+        double[] errors = Numbers((x - ExportCheck.Mean(model, output.cpu()).to(ScalarType.Float64)).Squared().mean([0]));
+        // Of a constant, a mean differs from its values by rounding.
+        double[] variances = Numbers((x - x.mean([0])).Squared().mean([0]) * x.amax([0]).ne(x.amin([0])));
         return ([.. variances.Select((value, j) => value > 0 ? 1 - errors[j] / value : 1)], [.. variances.Select(Math.Sqrt)]);
+    }
+
+    /// <summary>Explained share of all features together, in the units that the model works in.</summary>
+    private static double ExplainedTogether(VaeModel model, Tensor scaled, Tensor output)
+    {
+        var x = scaled.cpu().to(ScalarType.Float64);
+        var mean = (IsContinuous(model) ? output.cpu() : ExportCheck.Mean(model, output.cpu())).to(ScalarType.Float64);
+        double variance = (x - x.mean([0])).Squared().sum().item<double>();
+        return variance > 0 ? 1 - (x - mean).Squared().sum().item<double>() / variance : 1;
     }
 
     /// <summary>Rows drawn from p(x|z), in scaled units.</summary>
@@ -112,7 +118,9 @@ internal static class SelfCheckRunner
         }
     }
 
-    /// <summary>Kolmogorov and Smirnov's distance, feature by feature. A scaling keeps the order of values, so the scaled ones serve as well.</summary>
+    /// <summary>
+    /// Kolmogorov and Smirnov's distance, feature by feature. A scaling keeps the order of values, so the scaled ones serve as well.
+    /// </summary>
     private static double[] Distances(Tensor real, Tensor drawn)
     {
         float[] a = [.. real.cpu().t().contiguous().data<float>()], b = [.. drawn.cpu().t().contiguous().data<float>()];
@@ -157,33 +165,37 @@ internal static class SelfCheckRunner
         int latent = options.LatentDimension;
         if (check.ActiveUnits * 2 < latent)
         {
-            yield return Check.Invariant(
-                $"The posterior collapsed: {check.ActiveUnits} of {latent} latent dimensions are active. Likely cures: a smaller Beta (now {options.Beta}), a BetaSchedule that warms up, FreeBits, fewer latent dimensions.");
+            yield return Check.Invariant($"The posterior collapsed: {check.ActiveUnits} of {latent} latent dimensions are active. ")
+                + Check.Invariant($"Likely cures: a smaller Beta (now {options.Beta}), a BetaSchedule that warms up, FreeBits, ")
+                + "fewer latent dimensions.";
         }
         int least = check.ExplainedShares.Index().MinBy(share => share.Item).Index;
         int[] varying = [.. Enumerable.Range(0, deviations.Length).Where(j => deviations[j] > 0)];
         bool unscaled = false;
-        if (options.Scaling == InputScaling.None && varying.Length > 1 && options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian)
+        bool continuous = options.Likelihood is Likelihood.MeanSquaredError or Likelihood.Gaussian;
+        if (continuous && options.Scaling == InputScaling.None && varying.Length > 1)
         {
             int widest = varying.MaxBy(j => deviations[j]), narrowest = varying.MinBy(j => deviations[j]);
-            // A picture has pixels that hardly vary.
-            bool picture = deviations.Length >= InputScale.FewestPixels && varying.Count(j => UnequalSize * deviations[j] >= deviations[widest]) * 4 >= varying.Length * 3;
-            unscaled = !picture && deviations[widest] > UnequalSize * deviations[narrowest] && check.ExplainedShares[least] < PoorShare;
+            unscaled = !InputScale.IsPicture(deviations, deviations[widest]) && deviations[widest] > UnequalSize * deviations[narrowest] && check.ExplainedShares[least] < PoorShare;
             if (unscaled)
             {
-                yield return Check.Invariant(
-                    $"The features are of different size and Scaling is None: '{check.Features[widest]}' has a standard deviation of {deviations[widest]:G3}, '{check.Features[narrowest]}' of {deviations[narrowest]:G3}, so that the wide ones rule the loss; of '{check.Features[least]}' {check.ExplainedShares[least]:P0} is explained. Set Scaling to Auto or Standardize.");
+                yield return "The features are of different size and Scaling is None: "
+                    + Check.Invariant($"'{check.Features[widest]}' has a standard deviation of {deviations[widest]:G3}, ")
+                    + Check.Invariant($"'{check.Features[narrowest]}' of {deviations[narrowest]:G3}, so that the wide ones rule the loss; ")
+                    + Check.Invariant($"of '{check.Features[least]}' {check.ExplainedShares[least]:P0} is explained. Set Scaling to Auto or Standardize.");
             }
         }
         if (check.ExplainedShare < LittleShare && !unscaled)
         {
-            yield return Check.Invariant(
-                $"The reconstructions explain {check.ExplainedShare:P0} of the features' variance, least of '{check.Features[least]}' ({check.ExplainedShares[least]:P0}). Likely cures: more latent dimensions (now {latent}), a smaller Beta (now {options.Beta}), more Epochs (now {options.Epochs}).");
+            yield return Check.Invariant($"The reconstructions explain {check.ExplainedShare:P0} of the features' variance, ")
+                + Check.Invariant($"least of '{check.Features[least]}' ({check.ExplainedShares[least]:P0}). ")
+                + Check.Invariant($"Likely cures: more latent dimensions (now {latent}), a smaller Beta (now {options.Beta}), more Epochs (now {options.Epochs}).");
         }
         if (check.ValidationExplainedShare is { } held && check.ExplainedShare - held > Overfit)
         {
-            yield return Check.Invariant(
-                $"The model is overfitted: it explains {check.ExplainedShare:P0} of the training rows' variance and {held:P0} of the validation rows'. Likely cures: EarlyStopping, fewer Epochs (now {options.Epochs}), narrower HiddenLayers, Dropout or WeightDecay, more rows.");
+            yield return Check.Invariant($"The model is overfitted: it explains {check.ExplainedShare:P0} of the training rows' variance and {held:P0} ")
+                + Check.Invariant($"of the validation rows'. Likely cures: EarlyStopping, fewer Epochs (now {options.Epochs}), ")
+                + "narrower HiddenLayers, Dropout or WeightDecay, more rows.";
         }
         int worst = check.SampleDistances.Index().MaxBy(distance => distance.Item).Index;
         bool farPrior = check.PriorDistance > FarPrior * latent, farMarginal = check.SampleDistances[worst] > FarMarginal;
@@ -196,8 +208,9 @@ internal static class SelfCheckRunner
             ? Check.Invariant($"a larger Beta (now {options.Beta}), or the ELBO: Likelihood Gaussian with Beta 1")
             : farPrior ? Check.Invariant($"a larger Beta (now {options.Beta}), more Epochs (now {options.Epochs})")
             : "more latent dimensions or Epochs; whole numbers and categories want a likelihood of their own";
-        yield return Check.Invariant(
-            $"Rows drawn from the prior will not look like the data: {cause}, and the worst feature is '{check.Features[worst]}' (Kolmogorov and Smirnov's distance {check.SampleDistances[worst]:F2}). Encoding and reconstruction do not suffer from it. Likely cures for sampling: {cure}.");
+        yield return $"Rows drawn from the prior will not look like the data: {cause}, and the worst feature is '{check.Features[worst]}' "
+            + Check.Invariant($"(Kolmogorov and Smirnov's distance {check.SampleDistances[worst]:F2}). ")
+            + $"Encoding and reconstruction do not suffer from it. Likely cures for sampling: {cure}.";
     }
 
     private static double[] Numbers(Tensor tensor) => [.. tensor.cpu().contiguous().data<double>()];

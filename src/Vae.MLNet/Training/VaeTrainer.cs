@@ -21,7 +21,7 @@ namespace Vae.MLNet;
 /// | | |
 /// |---|---|
 /// | Machine learning task | Dimensionality reduction, generative modelling, anomaly detection |
-/// | Is normalization required? | Features should be of moderate size; see <see cref="Options.Scaling"/> |
+/// | Is normalization required? | No: the model scales its features as the data needs; see <see cref="Options.Scaling"/> |
 /// | Is caching required? | No: the data is read once; with <see cref="Options.Streaming"/> once an epoch, so that a slow source wants it |
 /// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
 /// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |

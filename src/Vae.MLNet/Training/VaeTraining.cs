@@ -254,9 +254,13 @@ internal sealed class VaeTraining
         };
         var model = new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history));
         if (_options.SelfCheck)
-            history = history with { SelfCheck = SelfCheckRunner.Run(model, _rows.Representative, _rows.Validation, _device, featureNames, activeUnits) };
+            history = history with { SelfCheck = SelfCheckRunner.Run(model, _rows.Representative, HeldRows(), _device, featureNames, activeUnits) };
         return new(model, history);
     }
+
+    /// <summary>Validation rows for the look at the model. After a cancellation, those that are streamed can no longer be read.</summary>
+    private IRowSource? HeldRows() =>
+        _rows.Validation is MemoryRows || !_options.CancellationToken.IsCancellationRequested ? _rows.Validation : null;
 
     private VaeEpoch Epoch(int epoch, AdamOptimizer optimizer, Generator noise, long stepsPerEpoch, long totalSteps)
     {

@@ -185,38 +185,46 @@ public sealed class PipelineExportColumnTests
         var pipeline = _context.Vae.AlignPrincipalAxes("Aligned", column, dimensions, options).Fit(Empty(column, beads * dimensions));
         var output = new CheckedOutput("Aligned", new(null, [beads * dimensions], OnnxType.Float) { Mixes = true }, pipeline, "Aligned");
 
-        // The first bead is off the first axis by the threshold of its sign, so that a move by rounding takes it to either side.
+        // The first bead stands where it decides the first axis's direction: a move by rounding turns the whole chain round.
         var random = new Random(5);
         double[][] ties = [.. Enumerable.Range(0, PipelineRows.Count).Select(_ =>
         {
             double x = 1 + random.NextDouble();
-            double[,] points = { { x, 0 }, { -x, 0.3 }, { 0.5, -0.7 }, { -0.5, 0.4 } };
+            double[,] points = { { 0, 0.2 }, { -0.5 - x, 0.3 }, { 0.2 + x, -0.6 }, { 0.5, 0.4 } };
             double[] row = new double[beads * dimensions];
             for (int i = 0; i < beads; i++)
                 (row[i * dimensions], row[i * dimensions + 1]) = (points[i, 0], points[i, 1]);
-            // By bisection, to where the sign of the second axis changes.
-            double low = -1, high = 1;
-            for (int step = 0; step < 60; step++)
+            double low = -1, high = -1;
+            do
+                (low, high) = (high, high + 0.01);
+            while (high < 1 && Side(With(row, low)) * Side(With(row, high)) > 0);
+            double below = Side(With(row, low));
+            for (int step = 0; step < 40; step++)
             {
                 double middle = (low + high) / 2;
-                row[1] = middle;
-                if (Side(row) > 0 == Side(With(row, high)) > 0)
-                    high = middle;
-                else
+                if (Side(With(row, middle)) * below > 0)
                     low = middle;
+                else
+                    high = middle;
             }
-            return row;
+            return With(row, low);
         })];
+        // The graph's move takes the rows to the other side, so that without looking beside them nearly all would be refused.
+        Assert.IsGreaterThan(PipelineRows.Count / 2, ties.Count(row => Side(row) * Side(With(row, (float)row[0] + 3e-7f)) < 0));
         var rows = new Dictionary<string, double[][]> { [column] = ties };
-        byte[] moved = Graph(3e-7f, 1), wrong = Graph(0, -1);
+        byte[] moved = Graph(3e-7f, 1);
         Assert.IsLessThan(1e-4, PipelineCheck.Run(Graph(0, 1), data, rows, [output], 1e-4));
         Assert.IsLessThan(1e-4, PipelineCheck.Run(moved, data, rows, [output], 1e-4));
-        Assert.ThrowsExactly<InvalidOperationException>(() => PipelineCheck.Run(wrong, data, rows, [output], 1e-4));
+        // Neither is another shape accepted at a tie, nor a chain turned round away from one.
+        Assert.ThrowsExactly<InvalidOperationException>(() => PipelineCheck.Run(Graph(0, 0.999f), data, rows, [output], 1e-4));
+        var apart = new Dictionary<string, double[][]> { [column] = [.. ties.Select(row => With(row, row[0] + 0.3))] };
+        Assert.IsLessThan(1e-4, PipelineCheck.Run(Graph(0, 1), data, apart, [output], 1e-4));
+        Assert.ThrowsExactly<InvalidOperationException>(() => PipelineCheck.Run(Graph(0, -1), data, apart, [output], 1e-4));
 
-        double[] With(double[] row, double y)
+        double[] With(double[] row, double first)
         {
             double[] copy = [.. row];
-            copy[1] = y;
+            copy[0] = first;
             return copy;
         }
 
@@ -224,7 +232,7 @@ public sealed class PipelineExportColumnTests
         {
             var aligned = new float[row.Length];
             ConformationKernels.Align(layout, options, Array.ConvertAll(row, value => (float)value), aligned);
-            return aligned[dimensions + 1];
+            return aligned[dimensions];
         }
 
         byte[] Graph(float move, float factor)
@@ -232,7 +240,7 @@ public sealed class PipelineExportColumnTests
             var graph = new OnnxGraph("alignment");
             string x = graph.Input(column, OnnxType.Float, OnnxGraph.Batch, beads * dimensions);
             float[] moves = new float[beads * dimensions];
-            moves[1] = move;
+            moves[0] = move;
             x = graph.Multiply(graph.Add(x, graph.Constant("move", moves, moves.Length)), graph.Scalar(1));
             string aligned = ConformationGraphs.AddAlignment(graph, x, layout, options);
             graph.Node("Mul", [aligned, graph.Scalar(factor)], "Aligned");

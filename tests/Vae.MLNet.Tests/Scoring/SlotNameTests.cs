@@ -71,6 +71,62 @@ public sealed class SlotNameTests
     }
 
     [TestMethod]
+    public void Fit_ValidationOrWarmStartOfOtherNames_IsRefused()
+    {
+        string[] other = [.. Trained.Reverse()];
+        var trainer = _context.Vae.VariationalAutoencoder("Latent", "Features", Small);
+        Assert.Contains("slot 0", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => trainer.Fit(View(Trained), View(other))).Message);
+        using var model = trainer.Fit(View(Trained), View(Trained));
+        var warm = Small with { WarmStart = model.Model };
+        Assert.Contains("slot 0", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _context.Vae.VariationalAutoencoder("Latent", "Features", warm).Fit(View(other))).Message);
+        using var nameless = _context.Vae.VariationalAutoencoder("Latent", "Features", warm).Fit(View(null));
+        CollectionAssert.AreEqual(Trained, nameless.InputNames.ToArray());
+    }
+
+    [TestMethod]
+    public void Evaluate_OtherNames_AreRefusedUnlessIgnored()
+    {
+        using var model = (VaeTransformer)Fit("autoencoder", ignore: false);
+        string[] other = [.. Trained.Reverse()];
+        Assert.Contains("IgnoreSlotNames", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _context.Vae.Evaluate(View(other), model)).Message);
+        Assert.AreEqual(60, _context.Vae.Evaluate(View(other), model, new() { IgnoreSlotNames = true }).Rows);
+    }
+
+    [TestMethod]
+    [DataRow("autoencoder")]
+    [DataRow("detector")]
+    [DataRow("imputer")]
+    public void Rehydrate_IgnoringSlotNames_MatchesByPosition(string kind)
+    {
+        var model = Fit(kind, ignore: false);
+        string path = Path.GetTempFileName();
+        try
+        {
+            _context.Vae.SaveModel(model, View(Trained).Schema, path);
+            var loose = _context.Vae.Rehydrate(_context.Model.Load(path, out _), ignoreSlotNames: true);
+            Assert.AreEqual(60, loose.Transform(View([.. Trained.Reverse()])).Preview(100).RowView.Length);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [TestMethod]
+    [DataRow("{}")]
+    [DataRow("[1,2]")]
+    [DataRow("[\"only one\"]")]
+    [DataRow("[")]
+    public void InputNames_Malformed_AreRefusedByName(string json)
+    {
+        using var model = (VaeTransformer)Fit("autoencoder", ignore: false);
+        var file = Vae.MLNet.Onnx.Proto.ModelProto.Parser.ParseFrom(model.Model.ToOnnx());
+        file.MetadataProps.Single(entry => entry.Key == "vae.input_names").Value = json;
+        byte[] bytes = Google.Protobuf.MessageExtensions.ToByteArray(file);
+        Assert.Contains("vae.input_names", Assert.ThrowsExactly<InvalidDataException>(() => VaeModel.FromOnnx(bytes)).Message);
+    }
+
+    [TestMethod]
     public void InputNames_StandInExportedFiles()
     {
         using var model = (VaeTransformer)Fit("autoencoder", ignore: false);

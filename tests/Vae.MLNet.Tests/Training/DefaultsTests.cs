@@ -234,6 +234,63 @@ public sealed class DefaultsTests
     }
 
     [TestMethod]
+    [DataRow(0.1f)]
+    [DataRow(1e6f)]
+    [DataRow(-7.3e-9f)]
+    public void Fit_ConstantBesideOthers_IsNoScaleOfItsOwn(float constant)
+    {
+        float[][] rows = [.. Columns(300, [1, 1], [0, 0]).Select(row => (float[])[.. row, constant])];
+        foreach (var scaling in new[] { InputScaling.Auto, InputScaling.Standardize, InputScaling.RobustAsinh })
+        {
+            var (model, _) = Fit(rows, new() { Epochs = 30, Scaling = scaling });
+            using (model)
+            {
+                if (model.Model.Scale.Kind != InputScaling.None)
+                    Assert.AreEqual(1, model.Model.Scale.Factor[2]);
+                Assert.AreEqual(scaling == InputScaling.Auto ? Math.Abs(constant) <= 10 ? InputScaling.None : InputScaling.Standardize : scaling, model.Model.Scale.Kind);
+                Assert.AreEqual(1, model.History!.SelfCheck!.ExplainedShares[2]);
+            }
+        }
+    }
+
+    [TestMethod]
+    public void Fit_CancelledWithStreamedValidation_KeepsTheBest()
+    {
+        using var source = new CancellationTokenSource();
+        var options = new VaeTrainer.Options
+        {
+            HiddenLayers = [8],
+            Epochs = 50,
+            Streaming = new(),
+            ValidationFraction = 0.3f,
+            OnCancellation = CancellationBehavior.KeepBest,
+            CancellationToken = source.Token,
+            Progress = new LifeCycleRows.Reports(report =>
+            {
+                if (report.Latest.Epoch == 3)
+                    source.Cancel();
+            }),
+        };
+        var (model, _) = Fit(Columns(6000, [1, 30], [0, 0]), options);
+        using (model)
+        {
+            Assert.IsTrue(model.History!.StoppedEarly);
+            Assert.IsNull(model.History.SelfCheck!.ValidationExplainedShare);
+        }
+    }
+
+    [TestMethod]
+    public void Fit_WarmStart_TakesTheDecodersLayersToo()
+    {
+        float[][] rows = TestRows.Curved(100, 4);
+        var (first, _) = Fit(rows, new() { HiddenLayers = [12], DecoderHiddenLayers = [6, 5], Epochs = 1 });
+        var (second, _) = Fit(rows, new() { WarmStart = first.Model, Epochs = 1 });
+        using (first)
+        using (second)
+            CollectionAssert.AreEqual(new[] { 6, 5 }, second.Model.Options.DecoderHiddenLayers!.ToArray());
+    }
+
+    [TestMethod]
     public void Fit_WarmStart_TakesWhatTheModelHas()
     {
         float[][] rows = Columns(300, [1, 300], [0, 0]);
