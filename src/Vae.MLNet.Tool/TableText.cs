@@ -110,17 +110,21 @@ internal sealed class TableText
         var first = new List<(string[] Fields, int Line)>();
         int comments = -1, blankLines = 0;
         string comment = "";
+        bool begun = false;
         while (first.Count < FirstRows && reader.MoveNext())
         {
+            // Without a header of its own, Sep gives the end of its first row for the start.
+            int line = begun ? reader.Current.LineNumberFrom : 1;
+            begun = true;
             if (IsBlank(reader.Current))
             {
                 blankLines++;
                 continue;
             }
             if (first.Count > 0 && first[0].Fields.Length == 1)
-                first.AddRange(Enumerable.Range(0, blankLines).Select(i => (new[] { "" }, reader.Current.LineNumberFrom - blankLines + i)));
+                first.AddRange(Enumerable.Range(0, blankLines).Select(i => (new[] { "" }, line - blankLines + i)));
             blankLines = 0;
-            first.Add((Fields(reader.Current), reader.Current.LineNumberFrom));
+            first.Add((Fields(reader.Current), line));
             if (comments < 0)
             {
                 comments = cleaner.Comments;
@@ -145,8 +149,8 @@ internal sealed class TableText
         }
         int[] columns = choose(header, width);
         var table = new TableText(path, separator) { Columns = columns, Header = header };
-        foreach (var (fields, line) in first)
-            table.Add(fields, line, width);
+        foreach (var (fields, start) in first)
+            table.Add(fields, start, width);
         first.Clear();
         for (int count = 0; reader.MoveNext(); count++)
         {

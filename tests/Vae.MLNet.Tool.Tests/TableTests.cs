@@ -332,6 +332,21 @@ public sealed class TableTests
     }
 
     [TestMethod]
+    [DataRow("x,2\n3,4\n", "no", "row 0, line 1")]
+    [DataRow("NA,2\n3,4\n", "no", "row 0, line 1")]
+    [DataRow("# c\nx,2\n3,4\n", "no", "row 0, line 2")]
+    [DataRow("\n\nx,2\n3,4\n", "no", "row 0, line 3")]
+    [DataRow("\"x\ny\",2\n3,4\n", "no", "row 0, line 1")]
+    [DataRow("\"x\ny\",2\n3,z\n", "yes", "row 0, line 3")]
+    [DataRow("a,b\n\"1\",2\n3,z\n", "auto", "row 1, line 3")]
+    public void Errors_GiveTheLineWhereTheRowStarts(string text, string header, string place)
+    {
+        string file = _sandbox.Path("lines.csv");
+        File.WriteAllText(file, text);
+        Fails(ExitCodes.Failed, place, "train", file, "--header", header, "-o", _sandbox.Path("none"));
+    }
+
+    [TestMethod]
     public void Quotes_HoldSeparatorsQuotesAndLineBreaks()
     {
         string file = _sandbox.Path("quotes.csv");
