@@ -149,6 +149,17 @@ internal sealed class OnnxGraph
         return names;
     }
 
+    /// <summary>Looks each element up in a list; what is not in it becomes the default. Keys and values are arrays of string or of long.</summary>
+    public string Lookup(string x, Array keys, Array values, object otherwise)
+    {
+        string name = Unique("lookup");
+        AddNode("LabelEncoder", [x], [name], "ai.onnx.ml",
+            (keys is string[] ? "keys_strings" : "keys_int64s", keys), (values is string[] ? "values_strings" : "values_int64s", values),
+            (otherwise is string ? "default_string" : "default_int64", otherwise));
+        (_outer ?? this)._usesMl = true;
+        return name;
+    }
+
     public string Add(string a, string b) => Node("Add", [a, b]);
 
     public string Subtract(string a, string b) => Node("Sub", [a, b]);

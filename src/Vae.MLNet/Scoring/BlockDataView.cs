@@ -11,13 +11,13 @@ internal sealed class BlockDataView : IDataView
 {
     private readonly FittedTransformer _transformer;
     private readonly IDataView _input;
-    private readonly int _inputColumn;
+    private readonly IReadOnlyList<int> _inputColumns;
 
     public BlockDataView(FittedTransformer transformer, IDataView input)
     {
         _transformer = transformer;
         _input = input;
-        _inputColumn = transformer.CheckInputColumn(input.Schema);
+        _inputColumns = transformer.CheckInputColumns(input.Schema);
         Schema = transformer.GetOutputSchema(input.Schema);
     }
 
@@ -48,7 +48,7 @@ internal sealed class BlockDataView : IDataView
         {
             active[column.Index] = true;
             produces |= column.Index >= _input.Schema.Count;
-            inputs.Add(column.Index < _input.Schema.Count ? column.Index : _inputColumn);
+            inputs.UnionWith(column.Index < _input.Schema.Count ? [column.Index] : _inputColumns);
         }
         return (active, inputs.Select(index => _input.Schema[index]), produces);
     }

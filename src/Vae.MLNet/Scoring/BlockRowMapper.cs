@@ -8,13 +8,13 @@ namespace Vae.MLNet.Scoring;
 internal sealed class BlockRowMapper : IRowToRowMapper
 {
     private readonly FittedTransformer _transformer;
-    private readonly int _inputColumn;
+    private readonly IReadOnlyList<int> _inputColumns;
 
     public BlockRowMapper(FittedTransformer transformer, DataViewSchema inputSchema)
     {
         _transformer = transformer;
         InputSchema = inputSchema;
-        _inputColumn = transformer.CheckInputColumn(inputSchema);
+        _inputColumns = transformer.CheckInputColumns(inputSchema);
         // Made once: chains compare schemas by reference.
         OutputSchema = transformer.GetOutputSchema(inputSchema);
     }
@@ -27,7 +27,7 @@ internal sealed class BlockRowMapper : IRowToRowMapper
     {
         var indexes = new SortedSet<int>();
         foreach (var column in dependingColumns)
-            indexes.Add(column.Index < InputSchema.Count ? column.Index : _inputColumn);
+            indexes.UnionWith(column.Index < InputSchema.Count ? [column.Index] : _inputColumns);
         return indexes.Select(index => InputSchema[index]);
     }
 

@@ -72,7 +72,8 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     /// </summary>
     internal abstract byte[] CreateSavedModel();
 
-    internal int CheckInputColumn(DataViewSchema inputSchema) => CheckInput(inputSchema);
+    /// <summary>Checks the columns that are read and gives their indexes: one, unless a transform reads a table.</summary>
+    internal virtual IReadOnlyList<int> CheckInputColumns(DataViewSchema inputSchema) => [CheckInput(inputSchema)];
 
     internal BlockScorer NewScorer(DataViewSchema inputSchema, int capacity)
     {
@@ -90,7 +91,7 @@ public abstract class FittedTransformer : ITransformer, IDisposable
     {
         ThrowIfDisposed();
         Check.NotNull(inputSchema);
-        CheckInput(inputSchema);
+        CheckInputColumns(inputSchema);
         var builder = new DataViewSchema.Builder();
         builder.AddColumns(inputSchema);
         foreach (var output in OutputColumns)

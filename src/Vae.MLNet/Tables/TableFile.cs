@@ -1,0 +1,188 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using nietras.SeparatedValues;
+using Vae.MLNet.Data;
+
+namespace Vae.MLNet.Tables;
+
+/// <summary>Tables in text files with a header: comma, semicolon or tab between fields, quotes as in RFC 4180, plain or compressed by gzip.</summary>
+internal static class TableFile
+{
+    /// <summary>What stands for a missing cell.</summary>
+    private static readonly string[] MissingMarkers = ["", "NA", "N/A", "NaN", "null", "?"];
+
+    private static readonly string[] Truths = ["True", "False"];
+
+    public static TableDataView Read(string path, char? separator, CancellationToken cancellationToken)
+    {
+        using var file = File.OpenRead(path);
+        using Stream stream = IsCompressed(file) ? new GZipStream(file, CompressionMode.Decompress) : file;
+        using var text = new StreamReader(stream, new UTF8Encoding(false, throwOnInvalidBytes: false), detectEncodingFromByteOrderMarks: true, 1 << 16);
+        string first = text.ReadLine() ?? throw Check.BadFile(path, "the file is empty; a table with a header is expected.");
+        char found = separator ?? Separator(first);
+        using var reader = new Sep(found).Reader(options => options with { HasHeader = false, Unescape = true, DisableColCountCheck = true })
+            .From(new Rest(first, text));
+        if (!reader.MoveNext())
+            throw Check.BadFile(path, "the file has no header; a table with a header is expected.");
+        string[] names = Fields(reader.Current);
+        for (int i = 0; i < names.Length; i++)
+        {
+            if (string.IsNullOrWhiteSpace(names[i]))
+                throw Check.BadFile(path, Check.Invariant($"column {i} (from 0) has no name in the header ({string.Join(", ", names.Take(20))})."));
+        }
+        if (names.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw Check.BadFile(path, $"the header names the column '{twice.Key}' twice.");
+        var columns = names.Select(_ => new Texts()).ToArray();
+        int rows = 0;
+        while (reader.MoveNext())
+        {
+            var row = reader.Current;
+            if (row.ColCount == 1 && row.Span.Trim().IsEmpty && names.Length > 1)
+                continue;
+            if (row.ColCount != names.Length)
+                throw Check.BadFile(path, Check.Invariant($"row {rows + 1} (line {row.LineNumberFrom}) has {row.ColCount} fields; the header has {names.Length}."));
+            for (int i = 0; i < names.Length; i++)
+                columns[i].Add(row[i].Span.Trim());
+            if (rows++ % 4096 == 0)
+                cancellationToken.ThrowIfCancellationRequested();
+        }
+        if (rows == 0)
+            throw Check.BadFile(path, "the table has a header but no rows.");
+        return new([.. columns.Select((column, i) => column.Finish(names[i]))], rows);
+    }
+
+    /// <summary>Writes scalar columns; numbers so that they are read back as they are, a missing cell as nothing.</summary>
+    public static void Write(IDataView view, string path, char separator, CancellationToken cancellationToken)
+    {
+        DataViewSchema.Column[] columns = [.. view.Schema.Where(column => !column.IsHidden)];
+        foreach (var column in columns)
+        {
+            if (!RawTable.Takes(column.Type))
+                throw Check.SchemaMismatch(nameof(view), column.Name, "a Single, Double, Int32, Int64, Boolean or Text", column.Type.ToString()!);
+        }
+        var raw = RawTable.Read(view, [.. columns.Select(column => column.Name)], cancellationToken);
+        var text = new StringBuilder();
+        text.AppendJoin(separator, columns.Select(column => Quoted(column.Name, separator))).Append('\n');
+        for (int row = 0; row < (raw.Length == 0 ? 0 : raw[0].Rows); row++)
+        {
+            for (int c = 0; c < raw.Length; c++)
+            {
+                if (c > 0)
+                    text.Append(separator);
+                text.Append(Cell(raw[c], row, separator));
+            }
+            text.Append('\n');
+        }
+        AtomicFile.WriteAllBytes(path, Encoding.UTF8.GetBytes(text.ToString()));
+    }
+
+    private static string Cell(RawColumn column, int row, char separator)
+    {
+        if (column.Texts is { } texts)
+            return column.Codes![row] is >= 0 and int code ? Quoted(texts[code], separator) : "";
+        double number = column.Numbers![row];
+        if (column.Type is BooleanDataViewType)
+            return number != 0 ? "True" : "False";
+        if (double.IsNaN(number))
+            return "";
+        // Shortest text that gives the same number again.
+        return column.Type == NumberDataViewType.Single ? ((float)number).ToString("R", CultureInfo.InvariantCulture) : number.ToString("R", CultureInfo.InvariantCulture);
+    }
+
+    private static string Quoted(string text, char separator) =>
+        text.AsSpan().IndexOfAny(separator, '"', '\n') >= 0 || text.Contains('\r') || text.Length > 0 && (char.IsWhiteSpace(text[0]) || char.IsWhiteSpace(text[^1]))
+            ? "\"" + text.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"" : text;
+
+    private static bool IsCompressed(FileStream file)
+    {
+        bool compressed = file.ReadByte() == 0x1f && file.ReadByte() == 0x8b;
+        file.Position = 0;
+        return compressed;
+    }
+
+    /// <summary>The separator that parts the header most often.</summary>
+    private static char Separator(string header) => new[] { ',', ';', '\t', '|' }.MaxBy(candidate => header.Count(letter => letter == candidate));
+
+    private static string[] Fields(SepReader.Row row)
+    {
+        var fields = new string[row.ColCount];
+        for (int i = 0; i < fields.Length; i++)
+            fields[i] = row[i].ToString().Trim();
+        return fields;
+    }
+
+    /// <summary>The first line, and what comes after it.</summary>
+    private sealed class Rest(string first, TextReader after) : TextReader
+    {
+        private readonly string _first = first + "\n";
+        private int _at;
+
+        public override int Read(char[] buffer, int index, int count) => Read(buffer.AsSpan(index, count));
+
+        public override int Read(Span<char> buffer)
+        {
+            if (_at == _first.Length)
+                return after.Read(buffer);
+            int count = Math.Min(buffer.Length, _first.Length - _at);
+            _first.AsSpan(_at, count).CopyTo(buffer);
+            _at += count;
+            return count;
+        }
+
+        public override int Read() => _at < _first.Length ? _first[_at++] : after.Read();
+
+        public override int Peek() => _at < _first.Length ? _first[_at] : after.Peek();
+    }
+
+    /// <summary>Cells of a column as texts, each of which is held once.</summary>
+    private sealed class Texts
+    {
+        private readonly List<int> _codes = [];
+        private readonly List<string> _texts = [];
+        private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+
+        public void Add(ReadOnlySpan<char> cell)
+        {
+            var lookup = _places.GetAlternateLookup<ReadOnlySpan<char>>();
+            if (!lookup.TryGetValue(cell, out int place))
+            {
+                place = _texts.Count;
+                _texts.Add(cell.ToString());
+                _places[_texts[^1]] = place;
+            }
+            _codes.Add(place);
+        }
+
+        /// <summary>The column with the narrowest type that holds all its cells.</summary>
+        public RawColumn Finish(string name)
+        {
+            bool[] missing = [.. _texts.Select(text => MissingMarkers.Contains(text, StringComparer.OrdinalIgnoreCase))];
+            if (_texts.Count > 0 && _texts.All(text => Truths.Contains(text, StringComparer.OrdinalIgnoreCase)))
+                return RawColumn.OfNumbers(name, BooleanDataViewType.Instance, [.. _codes.Select(code => _texts[code].Equals("True", StringComparison.OrdinalIgnoreCase) ? 1.0 : 0)]);
+            var numbers = new double[_texts.Count];
+            bool all = true, any = false, single = true;
+            for (int i = 0; i < numbers.Length && all; i++)
+            {
+                if (missing[i])
+                {
+                    numbers[i] = double.NaN;
+                    continue;
+                }
+                all = double.TryParse(_texts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[i]);
+                any = true;
+                single &= float.TryParse(_texts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out float narrow) && SameDigits(narrow, numbers[i]);
+            }
+            if (all && any)
+                return RawColumn.OfNumbers(name, single ? NumberDataViewType.Single : NumberDataViewType.Double, [.. _codes.Select(code => single ? (float)numbers[code] : numbers[code])]);
+            // A question mark among texts may be a text; nothing, NA and its kin are not.
+            return RawColumn.OfTexts(name, TextDataViewType.Instance, [.. _codes.Select(code => missing[code] && _texts[code] != "?" ? -1 : code)], _texts);
+        }
+
+        /// <summary>Whether single precision holds a number as it was written: with no more than seven digits, or exactly.</summary>
+        private static bool SameDigits(float narrow, double number) =>
+            narrow == number || narrow.ToString("R", CultureInfo.InvariantCulture) == number.ToString("R", CultureInfo.InvariantCulture);
+    }
+}

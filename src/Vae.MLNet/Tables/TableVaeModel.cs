@@ -1,0 +1,414 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.OnnxRuntime;
+using Vae.MLNet.Data;
+using Vae.MLNet.Inference.Randomness;
+using Vae.MLNet.Onnx;
+using Vae.MLNet.Scoring;
+using Vae.MLNet.Tables;
+
+namespace Vae.MLNet;
+
+/// <summary>A trained autoencoder of a table. Immutable; it needs no native library of TorchSharp.</summary>
+public sealed class TableVaeModel
+{
+    /// <summary>Rows that are drawn together.</summary>
+    private const int BlockSize = 1024;
+
+    internal TableVaeModel(TableSchema schema, float[] parameters)
+    {
+        Schema = schema;
+        Parameters = parameters;
+    }
+
+    internal TableSchema Schema { get; }
+
+    internal float[] Parameters { get; }
+
+    /// <summary>The columns of the training data, those left out too.</summary>
+    public IReadOnlyList<TableColumn> Columns => Schema.Columns;
+
+    /// <summary>Dimensions of the latent space.</summary>
+    public int LatentDimension => Schema.Latent;
+
+    /// <summary>Score that the wanted share of the training rows exceeds (<see cref="TableVaeTrainer.Options.Contamination"/>).</summary>
+    public float Threshold => Schema.Threshold;
+
+    /// <summary>How the training went.</summary>
+    public TableTrainingHistory History => Schema.History;
+
+    /// <summary>Draws new rows.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="seed">Seed: the same one gives the same rows on one machine.</param>
+    /// <param name="where">
+    /// Values that columns have to have, by name, as text, number or bool; null as the value stands for a missing cell. The other columns are drawn beside them; null for no
+    /// conditions.
+    /// </param>
+    /// <returns>Rows with the columns of the table that the model has, of the same types, in memory.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="ArgumentException">A condition names no column of the model, or a value that it cannot have.</exception>
+    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null)
+    {
+        Check.AtLeast(count, 0);
+        var random = new SeededRandom(seed);
+        var output = new Drawn(Schema, count);
+        if (count == 0)
+            return output.ToView();
+        if (where is not { Count: > 0 })
+        {
+            using var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: false, typed: false, neverMissing: false));
+            for (int start = 0; start < count; start += BlockSize)
+            {
+                int rows = Math.Min(BlockSize, count - start);
+                float[] latent = new float[rows * (1 + LatentDimension)], cells = new float[rows * (Schema.Shape.Tokens + Schema.Codecs.Count)];
+                for (int row = 0; row < rows; row++)
+                {
+                    latent[row * (1 + LatentDimension)] = (float)random.NextUniform();
+                    for (int k = 1; k <= LatentDimension; k++)
+                        latent[row * (1 + LatentDimension) + k] = (float)random.NextNormal();
+                }
+                FillUniform(random, cells);
+                output.Take(session, start, rows, (TableGraphs.LatentNoise, latent), (TableGraphs.CellNoise, cells));
+            }
+            return output.ToView();
+        }
+        foreach (string name in where.Keys)
+        {
+            if (!Schema.Codecs.Any(codec => codec.Name == name))
+                throw Check.Argument(nameof(where), $"The model has no column '{name}'; it has {string.Join(", ", Schema.Codecs.Select(codec => codec.Name))}.");
+        }
+        // One row of conditions, encoded as any other row would be.
+        RawColumn[] row1 = [.. Schema.Codecs.Select(codec => Condition(codec, where))];
+        var (givenRow, mean, sigma) = Given(new TableDataView(row1, 1), CancellationToken.None);
+        int at = 0;
+        foreach (var codec in Schema.Codecs)
+        {
+            // A missing cell that is asked for is a condition, not a gap.
+            if (where.TryGetValue(codec.Name, out object? asked))
+            {
+                if (asked is null or "" && codec.HasMissing)
+                    givenRow[at] = codec.MissingState;
+                if (givenRow[at] < 0)
+                    throw Check.Argument(nameof(where), $"The column '{codec.Name}' never had the value '{asked}'{(codec.Values.Count > 0 ? $"; it had {string.Join(", ", codec.Values.Take(20))}" : "")}.");
+            }
+            at += codec.HasLeaves ? 2 : 1;
+        }
+        using (var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: false)))
+        {
+            for (int start = 0; start < count; start += BlockSize)
+            {
+                int rows = Math.Min(BlockSize, count - start);
+                output.Take(session, start, rows, random, [.. Enumerable.Repeat(mean, rows).SelectMany(part => part)], [.. Enumerable.Repeat(sigma, rows).SelectMany(part => part)],
+                    [.. Enumerable.Repeat(givenRow, rows).SelectMany(part => part)]);
+            }
+        }
+        // Numbers are given as bins; the very values that were asked for stand in the rows.
+        return output.ToView(row1.Where(column => where.ContainsKey(column.Name)).ToDictionary(column => column.Name, StringComparer.Ordinal));
+    }
+
+    /// <summary>
+    /// Fills missing cells: NaN in columns of Single and Double, empty texts. Rows are drawn <paramref name="draws"/> times beside the cells that are there; a number becomes
+    /// the mean of its draws, rounded as the column's values are, and a category the value that came most often.
+    /// </summary>
+    /// <param name="rows">Rows with at least the model's columns; read into memory.</param>
+    /// <param name="draws">Draws of each row; 1 gives a random filling, as multiple imputation wants it, each with a seed of its own.</param>
+    /// <param name="seed">Seed: the same one gives the same cells on one machine.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The model's columns with no cell missing, in memory.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type, or <paramref name="draws"/> is below 1.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IDataView Impute(IDataView rows, int draws = 16, int seed = 1, CancellationToken cancellationToken = default)
+    {
+        Check.NotNull(rows);
+        Check.InRange(draws, 1, 1000);
+        foreach (var codec in Schema.Codecs)
+        {
+            string type = Columns.Single(column => column.Name == codec.Name).Type;
+            if (rows.Schema.GetColumnOrNull(codec.Name) is not { } found)
+                throw Check.SchemaMismatch(nameof(rows), codec.Name, type, "no such column");
+            if (!found.Type.Equals(RawTable.TypeOf(type)))
+                throw Check.SchemaMismatch(nameof(rows), codec.Name, type, found.Type.ToString()!);
+        }
+        var raw = RawTable.Read(rows, [.. Schema.Codecs.Select(codec => codec.Name)], cancellationToken);
+        int count = raw[0].Rows, width = Schema.Shape.Tokens;
+        if (count == 0)
+            return new TableDataView(raw, 0);
+        var (given, means, sigmas) = Given(new TableDataView(raw, count), cancellationToken);
+        // Only rows with gaps are drawn.
+        int[] gaps = [.. Enumerable.Range(0, count).Where(row => raw.Any(column => column.Numbers is { } numbers ? double.IsNaN(numbers[row]) : column.Codes![row] < 0))];
+        var random = new SeededRandom(seed);
+        var drawn = new Drawn[draws];
+        using (var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: true)))
+        {
+            for (int draw = 0; draw < draws; draw++)
+            {
+                drawn[draw] = new(Schema, gaps.Length);
+                for (int start = 0; start < gaps.Length; start += BlockSize)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    int[] part = gaps[start..Math.Min(start + BlockSize, gaps.Length)];
+                    drawn[draw].Take(session, start, part.Length, random,
+                        [.. part.SelectMany(row => means[(row * LatentDimension)..((row + 1) * LatentDimension)])],
+                        [.. part.SelectMany(row => sigmas[(row * LatentDimension)..((row + 1) * LatentDimension)])],
+                        [.. part.SelectMany(row => given[(row * width)..((row + 1) * width)])]);
+                }
+            }
+        }
+        return new TableDataView([.. raw.Select((column, c) => Fill(column, Schema.Codecs[c], gaps, [.. drawn.Select(draw => draw.Columns[c])]))], count);
+    }
+
+    private static RawColumn Fill(RawColumn column, ColumnCodec codec, int[] gaps, RawColumn[] draws)
+    {
+        if (column.Numbers is { } numbers)
+        {
+            double[] filled = [.. numbers];
+            for (int i = 0; i < gaps.Length; i++)
+            {
+                if (!double.IsNaN(filled[gaps[i]]))
+                    continue;
+                double mean = draws.Average(draw => draw.Numbers![i]);
+                double scale = Math.Pow(10, Math.Max(codec.Decimals, 0));
+                filled[gaps[i]] = codec.Decimals >= 0 ? Math.Round(mean * scale) / scale : mean;
+            }
+            return RawColumn.OfNumbers(column.Name, column.Type, filled);
+        }
+        int[] codes = [.. column.Codes!];
+        List<string> texts = [.. column.Texts!];
+        var places = texts.Select((text, place) => (text, place)).ToDictionary(pair => pair.text, pair => pair.place, StringComparer.Ordinal);
+        for (int i = 0; i < gaps.Length; i++)
+        {
+            if (codes[gaps[i]] >= 0)
+                continue;
+            // Ties go to the more frequent value, which comes first.
+            var most = draws.Select(draw => draw.Codes![i]).Where(code => code >= 0).GroupBy(code => code).OrderByDescending(group => group.Count()).ThenBy(group => group.Key).FirstOrDefault();
+            if (most is null)
+                continue;
+            string text = draws[0].Texts![most.Key];
+            if (!places.TryGetValue(text, out int place))
+            {
+                places[text] = place = texts.Count;
+                texts.Add(text);
+            }
+            codes[gaps[i]] = place;
+        }
+        return RawColumn.OfTexts(column.Name, column.Type, codes, texts);
+    }
+
+    /// <summary>
+    /// Writes the graph that draws rows: <c>LatentNoise</c> [N, 1 + latent], whose first number is uniform and whose others are standard normal, and uniform
+    /// <c>Noise</c> [N, tokens + columns], to one output [N, 1] for each column, of its own type. OnnxRuntime alone runs it.
+    /// </summary>
+    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void ExportSampler(string path) => AtomicFile.WriteAllBytes(path, ToSamplerOnnx());
+
+    /// <summary>The file that <see cref="ExportSampler"/> writes, as bytes.</summary>
+    /// <returns>An ONNX model.</returns>
+    public byte[] ToSamplerOnnx() => TableGraphs.Sampler(Schema, Parameters, conditional: false, typed: true, neverMissing: false);
+
+    /// <summary>
+    /// Writes the graph of rows: each column as an input [N, 1] of its own type to <c>Latent</c> [N, latent], <c>Score</c> (under the name that
+    /// ML.NET's scalar columns have in files, [N, 1]) and <c>Contributions</c> [N, columns]. <see cref="FromOnnx(string)"/> reads the model back.
+    /// </summary>
+    /// <param name="path">File to write; it is replaced whole or left as it is.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Save(string path) => AtomicFile.WriteAllBytes(path, ToOnnx());
+
+    /// <summary>The file that <see cref="Save"/> writes, as bytes.</summary>
+    /// <returns>An ONNX model.</returns>
+    public byte[] ToOnnx() => TableGraphs.Rows(Schema, Parameters, new("Latent", "Score", "Contributions"));
+
+    /// <summary>Reads a model back.</summary>
+    /// <param name="path">A file written by <see cref="Save"/>, or the ONNX model out of a saved pipeline.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="InvalidDataException">The file is damaged, or holds no table's model of this library and format version.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static TableVaeModel FromOnnx(string path) => Read(OnnxFile.Read(path));
+
+    /// <summary>Reads a model back from bytes; see <see cref="FromOnnx(string)"/>.</summary>
+    /// <param name="model">An ONNX model.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="InvalidDataException">It is damaged, or holds no table's model of this library and format version.</exception>
+    public static TableVaeModel FromOnnx(byte[] model) => Read(OnnxFile.Parse(model, "ONNX bytes"));
+
+    /// <summary>Reads the one table's model out of a pipeline that ML.NET saved.</summary>
+    /// <param name="path">A file written by <c>mlContext.Model.Save</c>.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="InvalidDataException">The file is damaged, or it holds no table's model or several.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static TableVaeModel FromPipeline(string path)
+    {
+        PipelineArchive.Entry[] found = [.. PipelineArchive.Read(path).Where(entry => entry.Kind == VaeMetadata.TableKind)];
+        return found.Length == 1
+            ? Read(OnnxFile.Parse(found[0].Model, PipelineArchive.Name(path, found[0].Name)))
+            : throw Check.BadFile(path, Check.Invariant($"it holds {found.Length} autoencoders of tables; one is expected."));
+    }
+
+    internal static TableVaeModel Read(OnnxFile file)
+    {
+        if (file.Kind != VaeMetadata.TableKind)
+            throw Check.BadFile(file.Name, $"it holds '{OnnxFile.Shown(file.Kind)}'; '{VaeMetadata.TableKind}' is expected.");
+        var schema = TableSchema.FromJson(file.Required(VaeMetadata.Table), file.Name);
+        var parameters = new List<float>();
+        foreach (var (name, shape, _) in schema.Shape.Parameters)
+            parameters.AddRange(file.Floats(name, shape) ?? throw Check.BadFile(file.Name, $"the parameter '{name}' is missing."));
+        return new(schema, [.. parameters]);
+    }
+
+    private RawColumn Condition(ColumnCodec codec, IReadOnlyDictionary<string, object> where)
+    {
+        var type = RawTable.TypeOf(Columns.Single(column => column.Name == codec.Name).Type);
+        where.TryGetValue(codec.Name, out object? asked);
+        if (type is TextDataViewType)
+        {
+            string text = asked as string ?? Convert.ToString(asked, System.Globalization.CultureInfo.InvariantCulture) ?? "";
+            return RawColumn.OfTexts(codec.Name, type, [text.Length > 0 ? 0 : -1], [text]);
+        }
+        double number = asked switch
+        {
+            null or "" => double.NaN,
+            bool flag => flag ? 1 : 0,
+            string text when bool.TryParse(text, out bool flag) => flag ? 1 : 0,
+            string text when double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double parsed) => parsed,
+            IConvertible value and not string => value.ToDouble(System.Globalization.CultureInfo.InvariantCulture),
+            _ => throw Check.Argument(nameof(where), $"The column '{codec.Name}' is of type {type}; '{asked}' is no value of it."),
+        };
+        return RawColumn.OfNumbers(codec.Name, type, [number]);
+    }
+
+    /// <summary>Tokens that are given, and mean and deviation of the posterior beside them.</summary>
+    private (long[] Tokens, float[] Mean, float[] Sigma) Given(TableDataView rows, CancellationToken cancellationToken)
+    {
+        int count = (int)rows.GetRowCount()!.Value, width = Schema.Shape.Tokens;
+        var tokens = new long[count * width];
+        float[] mean = new float[count * LatentDimension], sigma = new float[mean.Length];
+        using var session = Open(TableGraphs.Given(Schema, Parameters));
+        var tensors = new TableTensors([.. Enumerable.Range(0, Schema.Codecs.Count)], BlockSize);
+        using var cursor = rows.GetRowCursor(rows.Schema);
+        var read = tensors.CreateReader(cursor);
+        int filled = 0, start = 0;
+        while (cursor.MoveNext())
+        {
+            read(filled++);
+            if (filled == BlockSize)
+                Run();
+        }
+        if (filled > 0)
+            Run();
+        // Cells of types that cannot be missing are gaps where nothing was given.
+        return (tokens, mean, sigma);
+
+        void Run()
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var inputs = tensors.Inputs(filled);
+            using var options = new RunOptions();
+            using var results = session.Run(options, [.. Schema.Codecs.Select(codec => codec.Name)], inputs.Values, [TableGraphs.TokensOutput, TableGraphs.LatentInput, "Sigma"]);
+            results[0].GetTensorDataAsSpan<long>().CopyTo(tokens.AsSpan(start * width));
+            results[1].GetTensorDataAsSpan<float>().CopyTo(mean.AsSpan(start * LatentDimension));
+            results[2].GetTensorDataAsSpan<float>().CopyTo(sigma.AsSpan(start * LatentDimension));
+            start += filled;
+            filled = 0;
+        }
+    }
+
+    private static InferenceSession Open(byte[] model)
+    {
+        using var options = new SessionOptions { IntraOpNumThreads = 1, InterOpNumThreads = 1 };
+        options.AddSessionConfigEntry("session.load_model_format", "ONNX");
+        return new(model, options);
+    }
+
+    private static void FillUniform(SeededRandom random, Span<float> values)
+    {
+        // Rounded to single precision a number close to one would become one.
+        for (int i = 0; i < values.Length; i++)
+            values[i] = Math.Min((float)random.NextUniform(), 1 - 1f / (1 << 24));
+    }
+
+    /// <summary>Drawn rows.</summary>
+    private sealed class Drawn
+    {
+        private readonly TableSchema _schema;
+        private readonly int _rows;
+
+        public Drawn(TableSchema schema, int rows)
+        {
+            _schema = schema;
+            _rows = rows;
+            Columns = [.. schema.Codecs.Select(codec =>
+            {
+                var type = RawTable.TypeOf(schema.Columns.Single(column => column.Name == codec.Name).Type);
+                return type is TextDataViewType
+                    ? RawColumn.OfTexts(codec.Name, type, new int[rows], [.. codec.Values, .. codec.Pooled.Select(item => item.Value)])
+                    : RawColumn.OfNumbers(codec.Name, type, new double[rows]);
+            })];
+        }
+
+        public RawColumn[] Columns { get; }
+
+        public TableDataView ToView(IReadOnlyDictionary<string, RawColumn>? fixedCells = null) => new([.. Columns.Select(column =>
+            fixedCells is not null && fixedCells.TryGetValue(column.Name, out var cell) ? cell.Select(new int[_rows]) : column)], _rows);
+
+        /// <summary>Draws rows beside given cells, with latent vectors from the posterior.</summary>
+        public void Take(InferenceSession session, int start, int rows, SeededRandom random, float[] mean, float[] sigma, long[] given)
+        {
+            var latent = new float[mean.Length];
+            for (int i = 0; i < latent.Length; i++)
+                latent[i] = (float)(mean[i] + sigma[i] * random.NextNormal());
+            var cells = new float[rows * (_schema.Shape.Tokens + _schema.Codecs.Count)];
+            FillUniform(random, cells);
+            using var tokens = OrtValue.CreateTensorValueFromMemory(given, [rows, _schema.Shape.Tokens]);
+            Take(session, start, rows, [(TableGraphs.LatentInput, latent), (TableGraphs.CellNoise, cells)], (TableGraphs.GivenInput, tokens));
+        }
+
+        public void Take(InferenceSession session, int start, int rows, params (string Name, float[] Values)[] inputs) => Take(session, start, rows, inputs, null);
+
+        private void Take(InferenceSession session, int start, int rows, (string Name, float[] Values)[] inputs, (string Name, OrtValue Value)? more)
+        {
+            OrtValue[] tensors = [.. inputs.Select(input => OrtValue.CreateTensorValueFromMemory(input.Values, [rows, input.Values.Length / rows]))];
+            try
+            {
+                using var options = new RunOptions();
+                string[] names = [.. inputs.Select(input => input.Name), .. more is { } extra ? new[] { extra.Name } : []];
+                OrtValue[] values = [.. tensors, .. more is { } other ? new[] { other.Value } : []];
+                using var results = session.Run(options, names, values, [.. _schema.Codecs.Select(codec => codec.Name)]);
+                for (int c = 0; c < Columns.Length; c++)
+                    Copy(results[c], Columns[c], start, rows);
+            }
+            finally
+            {
+                foreach (var tensor in tensors)
+                    tensor.Dispose();
+            }
+        }
+
+        private static void Copy(OrtValue value, RawColumn column, int start, int rows)
+        {
+            if (column.Codes is { } codes)
+            {
+                var places = value.GetTensorDataAsSpan<long>();
+                for (int row = 0; row < rows; row++)
+                    codes[start + row] = (int)places[row];
+                return;
+            }
+            var numbers = column.Numbers.AsSpan(start, rows);
+            if (column.Type is BooleanDataViewType)
+                Convert(value.GetTensorDataAsSpan<bool>(), numbers, flag => flag ? 1 : 0);
+            else if (column.Type == NumberDataViewType.Single)
+                Convert(value.GetTensorDataAsSpan<float>(), numbers, number => number);
+            else if (column.Type == NumberDataViewType.Double)
+                value.GetTensorDataAsSpan<double>().CopyTo(numbers);
+            else if (column.Type == NumberDataViewType.Int32)
+                Convert(value.GetTensorDataAsSpan<int>(), numbers, number => number);
+            else
+                Convert(value.GetTensorDataAsSpan<long>(), numbers, number => number);
+
+            static void Convert<T>(ReadOnlySpan<T> from, Span<double> to, Func<T, double> convert)
+            {
+                for (int i = 0; i < to.Length; i++)
+                    to[i] = convert(from[i]);
+            }
+        }
+    }
+}

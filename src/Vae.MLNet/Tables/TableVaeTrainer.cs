@@ -1,0 +1,197 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using Vae.MLNet.Inference.Randomness;
+using Vae.MLNet.Model;
+using Vae.MLNet.Scoring;
+using Vae.MLNet.Tables;
+using static TorchSharp.torch;
+
+namespace Vae.MLNet;
+
+/// <summary>
+/// Trains a variational autoencoder on a table as it is: numbers, texts and booleans, with gaps. Its decoder gives each column from the latent vector and the columns
+/// before it, so that rows drawn from it look like rows of the table.
+/// </summary>
+/// <remarks>
+/// <para>Every cell is one token or two: a value of a category, the quantile bin of a number and, in large tables, the place inside the bin; a missing cell is a state of
+/// its own. The decoder is a network with a part for each token that sees only what comes before it (masks as in Germain et al. 2015), and in half of the training rows also
+/// a random set of columns that are given, so that one network draws rows, fills gaps, and tells how likely each cell is beside the others
+/// (Uria, Murray and Larochelle 2014). It is trained by the evidence lower bound with free bits. After the training a mixture of normal distributions is fitted to the
+/// latent vectors, from which rows are drawn.</para>
+/// <para>The score of a row is the sum over its columns of minus the log probability of the cell beside all others, in nats, and for numbers beyond all that was seen
+/// 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
+///
+/// | | |
+/// |---|---|
+/// | Machine learning task | Synthesis, imputation, anomaly detection, embedding |
+/// | Is normalization required? | No: it is part of the model |
+/// | Is caching required? | No: the data is read once |
+/// | Required NuGet in addition to Microsoft.ML | Vae.MLNet, and TorchSharp-cpu (or a CUDA package) in the application that trains |
+/// | Required NuGet where a saved model is used | Microsoft.ML.OnnxTransformer |
+/// | Exportable to ONNX | Yes |
+/// </remarks>
+public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
+{
+    private readonly MLContext _context;
+    private readonly Options _options;
+
+    internal TableVaeTrainer(MLContext context, Options? options)
+    {
+        _context = context;
+        _options = (options ?? new()).Validate();
+        string[] names = [_options.LatentColumnName, _options.ScoreColumnName, .. _options.ContributionsColumnName is { } contributions ? [contributions] : Array.Empty<string>()];
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw Check.Argument(nameof(options), $"The column name '{twice.Key}' is used twice; output columns need names of their own.");
+    }
+
+    /// <summary>Trains a model.</summary>
+    /// <param name="input">The table; it is read once, into memory.</param>
+    /// <returns>The fitted transform, which carries the model.</returns>
+    /// <exception cref="ArgumentException">An option names a column that is not there or asks for a kind that it cannot have.</exception>
+    /// <exception cref="InvalidOperationException">There are no rows or no columns to learn from, or TorchSharp's native library cannot be loaded.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public TableVaeTransformer Fit(IDataView input)
+    {
+        Check.NotNull(input);
+        TorchRuntime.EnsureLoaded();
+        var host = ((IHostEnvironment)_context).Register(nameof(TableVaeTrainer));
+        using var channel = host.Start("Training");
+        var (taken, leftOut) = TableSurvey.Choose(input.Schema, _options);
+        foreach (string name in taken)
+            Check.GraphColumnName(name, nameof(input));
+        if (taken.Count == 0)
+            throw new InvalidOperationException($"There is no column to learn from: {string.Join("; ", leftOut.Select(item => $"'{item.Key}' is left out ({item.Value})"))}.");
+        var raw = RawTable.Read(input, taken, _options.CancellationToken);
+        int count = raw[0].Rows;
+        if (count == 0)
+            throw Check.NoRows("TableAutoencoder");
+        int[] all = [.. Enumerable.Range(0, count)];
+        var looks = raw.ToDictionary(column => column.Name, column => TableSurvey.Look(column, _options.Columns.TryGetValue(column.Name, out var kind) ? kind : null, all), StringComparer.Ordinal);
+        TableColumn[] columns = [.. input.Schema.Where(column => !column.IsHidden).Select(column => looks.TryGetValue(column.Name, out var look) ? look.Column : new TableColumn
+        {
+            Name = column.Name, Kind = ColumnKind.Ignored, Type = RawTable.Takes(column.Type) ? RawTable.TypeName(column.Type) : column.Type.ToString()!, Reason = leftOut[column.Name],
+        })];
+        foreach (var column in columns)
+            channel.Info(MessageSensitivity.Schema, $"Column '{column.Name}' ({column.Type}): {column.Kind}, {column.Reason}.");
+        RawColumn[] used = [.. raw.Where(column => looks[column.Name].Codec is not null)];
+        ColumnCodec[] codecs = [.. used.Select(column => looks[column.Name].Codec!)];
+        if (codecs.Length == 0)
+            throw new InvalidOperationException($"There is no column to learn from: {string.Join("; ", columns.Select(column => $"'{column.Name}' is left out ({column.Reason})"))}.");
+
+        var (tokens, counts) = TableSurvey.Encode(used, codecs, count);
+        var schema = Sizes(columns, codecs, count);
+        var settings = Settings(count);
+        var training = new TableTraining(schema.Shape, tokens, counts, schema.Smooth(), settings);
+        float[] parameters = training.Run(check =>
+        {
+            channel.Info(MessageSensitivity.None, Check.Invariant($"Step {check.Step}: held-out loss {check.NegativeElbo:F3} nats a row, of which the latent vector carries {check.Kl:F2}; with columns given {check.GivenLoss:F3}."));
+            _options.Progress?.Report(check);
+        }, _options.CancellationToken);
+        schema = schema with
+        {
+            Prior = Prior(schema, parameters, tokens, count),
+            History = new()
+            {
+                TrainingRows = count - (int)Math.Round(count * settings.ValidationShare),
+                ValidationRows = (int)Math.Round(count * settings.ValidationShare),
+                Steps = training.StepsDone,
+                StoppedEarly = training.StepsDone < settings.Steps,
+                Checks = training.Checks,
+            },
+        };
+        var names = new TableColumnNames(_options.LatentColumnName, _options.ScoreColumnName, _options.ContributionsColumnName);
+        var model = new TableVaeModel(schema, parameters);
+        float threshold;
+        using (var scored = new TableVaeTransformer(_context, model, names, input.Schema))
+            threshold = Threshold(scored, new TableDataView(used, count));
+        model = new(schema with { Threshold = threshold }, parameters);
+        return new TableVaeTransformer(_context, model, names, input.Schema);
+    }
+
+    /// <summary>The columns that the fitted transform will give.</summary>
+    /// <param name="inputSchema">Shape of the input.</param>
+    /// <returns>Shape of the output.</returns>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => ColumnShapes.Append(_context, Check.NotNull(inputSchema),
+        TableVaeTransformer.Outputs(new(_options.LatentColumnName, _options.ScoreColumnName, _options.ContributionsColumnName), _options.LatentDimension, [""]));
+
+    /// <summary>Sizes by the number of rows and tokens; the constants were chosen by held-out likelihood on six public tables of 344 to 48,842 rows.</summary>
+    private TableSchema Sizes(TableColumn[] columns, ColumnCodec[] codecs, int rows)
+    {
+        int tokens = codecs.Sum(codec => codec.HasLeaves ? 2 : 1);
+        double size = Size(rows);
+        return new()
+        {
+            Columns = columns,
+            Codecs = codecs,
+            Latent = _options.LatentDimension,
+            Embedding = Math.Clamp(512 / tokens, 2, (int)Math.Round(12 + 4 * size)),
+            Hidden = Math.Clamp(2048 / tokens, 4, (int)Math.Round(24 + 40 * size)),
+            EncoderHidden = 128,
+            Prior = new([1], new double[_options.LatentDimension], [.. Enumerable.Repeat(1.0, _options.LatentDimension)]),
+            Rows = rows,
+            Threshold = 0,
+            History = new() { TrainingRows = rows, ValidationRows = 0, Steps = 0, StoppedEarly = false, Checks = [] },
+        };
+    }
+
+    /// <summary>0 for some 300 rows and less, 1 for 10,000 and more.</summary>
+    private static double Size(int rows) => Math.Clamp((Math.Log10(rows) - 2.5) / 1.5, 0, 1);
+
+    private TableTrainingSettings Settings(int rows)
+    {
+        double size = Size(rows);
+        return new()
+        {
+            Seed = _options.Seed,
+            Steps = _options.Steps > 0 ? _options.Steps : (int)(1500 + 2000 * size),
+            BatchSize = rows < 3000 ? 128 : 256,
+            WeightDecay = (float)Math.Pow(10, -1.5 * size),
+            Dropout = (float)(0.4 - 0.3 * size),
+            FreeNats = _options.FreeNats,
+            ValidationShare = rows < 50 ? 0 : _options.ValidationFraction,
+            CheckEvery = (int)(50 + 150 * size),
+            Patience = 6,
+            Threads = _options.Threads,
+        };
+    }
+
+    /// <summary>The prior, from a draw of the posterior of each of up to 10,000 rows.</summary>
+    private LatentMixture Prior(TableSchema schema, float[] parameters, byte[] tokens, int rows)
+    {
+        const int Most = 10_000;
+        using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var network = new TableNetwork(schema.Shape, schema.Smooth(), tensor(parameters));
+        int width = schema.Shape.Tokens, used = Math.Min(rows, Most);
+        long[] order = SeedStream.Permutation(rows, _options.Seed, Purpose.Pool);
+        var random = new SeededRandom(_options.Seed, 1);
+        var draws = new float[used * schema.Latent];
+        var table = network.EmbeddingTable();
+        for (int start = 0; start < used; start += 1024)
+        {
+            using var inner = NewDisposeScope();
+            int batch = Math.Min(1024, used - start);
+            var states = new long[batch * width];
+            for (int i = 0; i < batch; i++)
+            {
+                for (int token = 0; token < width; token++)
+                    states[i * width + token] = tokens[order[start + i] * width + token];
+            }
+            var (mean, sigma) = network.Encode(network.Embed(tensor(states, [batch, width]), table));
+            float[] means = mean.data<float>().ToArray(), sigmas = sigma.data<float>().ToArray();
+            for (int i = 0; i < means.Length; i++)
+                draws[start * schema.Latent + i] = (float)(means[i] + sigmas[i] * random.NextNormal());
+        }
+        return LatentMixture.Fit(draws, schema.Latent, _options.Seed);
+    }
+
+    private float Threshold(TableVaeTransformer model, IDataView rows)
+    {
+        float[] scores = [.. model.Transform(rows).GetColumn<float>(_options.ScoreColumnName)];
+        Array.Sort(scores);
+        return scores[Math.Clamp((int)Math.Ceiling(scores.Length * (1 - _options.Contamination)) - 1, 0, scores.Length - 1)];
+    }
+}
