@@ -3,8 +3,8 @@ using Microsoft.ML;
 namespace PackageConsumer;
 
 /// <summary>
-/// Calls every public entry point of Vae.MLNet at least once, scenario by scenario, on data small enough to take seconds: an assembly that the package lacks is
-/// seen here, whichever call needs it. <c>eng/consume.sh</c> fails where an entry point is called by none of the scenarios.
+/// Calls every public entry point of Vae.MLNet at least once, scenario by scenario, on data small enough to take seconds: an assembly
+/// that the package lacks is seen here, whichever call needs it. <c>eng/consume.sh</c> fails where an entry point is called by none.
 /// </summary>
 internal static class EntryPoints
 {

@@ -9,31 +9,36 @@ internal static class Conformations
 {
     public static void Run(MLContext ml, Chain[] chains)
     {
-        var shape = Expect.ShapeOf<Chain>(ml);
+        var shape = RowShape.Of<Chain>(ml);
         Chain[] turned = [.. chains.Select(Turned)];
         IDataView asTheyAre = ml.Data.LoadFromEnumerable(chains), afterTurning = ml.Data.LoadFromEnumerable(turned);
 
         var centering = ml.Vae.CenterConformations("Centered", "Beads", dimensions: 2);
         Expect.That(centering.GetOutputSchema(shape).Any(column => column.Name == "Centered"), "centring promises its column");
         var centered = centering.Fit(asTheyAre);
-        Expect.That(centered is { BeadCount: 6, Dimensions: 2, OutputColumnName: "Centered", InputColumnName: "Beads" }, "centring knows the chain");
-        Expect.That(centered.GetOutputSchema(asTheyAre.Schema)["Centered"].Type is VectorDataViewType { Size: 12 }, "centred chains have twelve numbers");
+        Expect.That(centered is { BeadCount: 6, Dimensions: 2, OutputColumnName: "Centered", InputColumnName: "Beads" },
+            "centring knows the chain");
+        Expect.That(centered.GetOutputSchema(asTheyAre.Schema)["Centered"].Type is VectorDataViewType { Size: 12 },
+            "centred chains have twelve numbers");
         foreach (float[] chain in centered.Transform(asTheyAre).GetColumn<float[]>("Centered"))
-            Expect.Near(chain.Where((_, i) => i % 2 == 0).Average(), 0, 1e-5, "the mean of a centred chain's x to be");
+            Expect.Near(chain.Where((_, i) => i % 2 == 0).Average(), 0, 1e-5, "the mean of a centred chain's x");
 
         // A chain and the same chain turned come out alike: the end with the first bead lies on the negative side.
-        var alignment = ml.Vae.AlignPrincipalAxes("Aligned", "Centered", dimensions: 2, new PrincipalAxisOptions { Sign = PrincipalAxisSign.FirstBead });
-        Expect.That(alignment.GetOutputSchema(centering.GetOutputSchema(shape)).Any(column => column.Name == "Aligned"), "alignment promises its column");
+        var options = new PrincipalAxisOptions { Sign = PrincipalAxisSign.FirstBead };
+        var alignment = ml.Vae.AlignPrincipalAxes("Aligned", "Centered", dimensions: 2, options);
+        Expect.That(alignment.GetOutputSchema(centering.GetOutputSchema(shape)).Any(column => column.Name == "Aligned"),
+            "alignment promises its column");
         var aligned = alignment.Fit(centered.Transform(asTheyAre));
-        Expect.That(aligned.Options.Sign == PrincipalAxisSign.FirstBead, "alignment keeps its options");
-        float[] Aligned(IDataView data) => [.. aligned.Transform(centered.Transform(data)).GetColumn<float[]>("Aligned").SelectMany(chain => chain)];
-        Expect.Near(Aligned(afterTurning), Aligned(asTheyAre), 1e-3, "a turned chain's coordinates after alignment to be");
+        Expect.That(aligned.Options == options, "alignment keeps its options");
+        Expect.Near(Coordinates(afterTurning), Coordinates(asTheyAre), 1e-3, "a coordinate of a turned chain after alignment");
+        float[] Coordinates(IDataView data) =>
+            [.. aligned.Transform(centered.Transform(data)).GetColumn<float[]>("Aligned").SelectMany(chain => chain)];
 
         var radius = ml.Vae.RadiusOfGyration("Rg", "Beads", dimensions: 2);
         Expect.That(radius.GetOutputSchema(shape).Any(column => column.Name == "Rg"), "the radius of gyration promises its column");
         using var measured = radius.Fit(asTheyAre);
         foreach (var (found, chain) in measured.Transform(asTheyAre).GetColumn<float>("Rg").Zip(chains))
-            Expect.Near(found, Radius(chain.Beads), 1e-4, "the radius of gyration to be");
+            Expect.Near(found, Radius(chain.Beads), 1e-4, "the radius of gyration");
 
         aligned.Dispose();
         centered.Dispose();

@@ -3,7 +3,10 @@ using Vae.MLNet.Inference;
 
 namespace PackageConsumer;
 
-/// <summary>A made-up protein family of twelve columns in turns: never changing, K or E together in all sequences' columns of that kind, free among I, L, M and V.</summary>
+/// <summary>
+/// A made-up protein family of twelve columns. Of every three the first never changes, the second is K or E, the same in a whole
+/// sequence, and the third is one of I, L, M and V.
+/// </summary>
 internal static class Family
 {
     public const string Reference = "AKIEKIHKILKI";

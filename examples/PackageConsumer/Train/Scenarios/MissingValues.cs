@@ -15,7 +15,8 @@ internal static class MissingValues
             new Measurement { Features = [.. row.Features.Select((value, j) => i % 4 == 0 && j == i / 4 % 3 ? float.NaN : value)] })];
         IDataView rows = ml.Data.LoadFromEnumerable(gaps);
         var imputer = ml.Vae.ImputeMissing("Full", "Features", new VaeImputer.Options { Refinements = 1, Seed = 1 });
-        Expect.That(imputer.GetOutputSchema(Expect.ShapeOf<Measurement>(ml)).Any(column => column.Name == "Full"), "the imputer promises its column");
+        Expect.That(imputer.GetOutputSchema(RowShape.Of<Measurement>(ml)).Any(column => column.Name == "Full"),
+            "the imputer promises its column");
         using var model = imputer.Fit(rows);
         Expect.That(model.OutputColumnName == "Full" && model.Model.FeatureCount == 3, "the imputer knows its column and its model");
 

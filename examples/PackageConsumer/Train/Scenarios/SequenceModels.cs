@@ -23,14 +23,17 @@ internal static class SequenceModels
             WeightColumnName = SequenceAlignment.WeightColumn,
             Seed = 1,
         });
-        Expect.That(trainer.GetOutputSchema(Expect.ShapeOf<WeighedTokenRow>(ml)).Any(column => column.Name == "Latent"), "the trainer promises its column");
+        Expect.That(trainer.GetOutputSchema(RowShape.Of<WeighedTokenRow>(ml)).Any(column => column.Name == "Latent"),
+            "the trainer promises its column");
         using var transformer = trainer.Fit(alignment);
         var model = transformer.Model;
-        Expect.That(model is { LatentDimension: 2, Members.Count: 2 } && transformer.Histories.Count == 2, "the model knows its sizes and how it was trained");
+        Expect.That(model is { LatentDimension: 2, Members.Count: 2 } && transformer.Histories.Count == 2,
+            "the model knows its sizes and how it was trained");
 
         // Variants: a usual letter, and one never seen.
         var variants = ml.Vae.ScoreVariants(model, ["I3V", "A1W", "C1W"], new VariantScoringOptions { Samples = 20 });
-        Expect.That(variants[0].Score > variants[1].Score + 1 && variants[2].Status == VariantStatus.ReferenceMismatch, "a usual letter scores above one never seen");
+        Expect.That(variants[0].Score > variants[1].Score + 1 && variants[2].Status == VariantStatus.ReferenceMismatch,
+            "a usual letter scores above one never seen");
         var all = ml.Vae.ScoreAllSubstitutions(model, new VariantScoringOptions { Samples = 4 });
         Expect.That(all.Count == 12 * 19 && all.All(variant => variant.Score is not null), "every substitution is scored");
 
@@ -41,14 +44,20 @@ internal static class SequenceModels
 
         // New ones.
         var generated = ml.Vae.SampleSequences(model, 100, new SequenceGenerationOptions { Seed = 1 });
-        Expect.That(generated.Count == 100 && SequenceStatistics.CompareSingleSites(alignment, generated).Pearson > 0.8, "new sequences are like the family");
+        Expect.That(generated.Count == 100 && SequenceStatistics.CompareSingleSites(alignment, generated).Pearson > 0.8,
+            "new sequences are like the family");
 
         // The model with all its members, and back.
         model.Save(In("sequences.onnx"));
         ml.Vae.SaveModel(transformer, alignment.Schema, In("sequences.zip"));
         float[] latent = transformer.Transform(mixed).GetColumn<float[]>("Latent").First();
         SequenceVaeModel[] models =
-            [model, SequenceVaeModel.FromOnnx(In("sequences.onnx")), SequenceVaeModel.FromOnnx(model.ToOnnx()), SequenceVaeModel.FromPipeline(In("sequences.zip"))];
+        [
+            model,
+            SequenceVaeModel.FromOnnx(In("sequences.onnx")),
+            SequenceVaeModel.FromOnnx(model.ToOnnx()),
+            SequenceVaeModel.FromPipeline(In("sequences.zip")),
+        ];
         foreach (var read in models)
         {
             using var encoder = read.CreateEncoder();
@@ -62,7 +71,7 @@ internal static class SequenceModels
         model.ExportEncoder(Path.Combine(folder, "sequence-encoder.onnx"));
         model.ExportEncoder(In("one-hot.onnx"), input: SequenceInput.OneHot);
         using var oneHot = VaeEncoder.Load(In("one-hot.onnx"));
-        Expect.Near(oneHot.Encode(model.Layout.OneHot(mixed.Row(0))), latent, 1e-5, "a number of the latent from one-hot groups to be");
+        Expect.Near(oneHot.Encode(model.Layout.OneHot(mixed.Row(0))), latent, 1e-5, "a number of the latent from one-hot groups");
     }
 
     private sealed class WeighedTokenRow

@@ -17,7 +17,8 @@ internal sealed class Measurement
         {
             double t = random.NextDouble();
             double Noise() => 0.02 * (random.NextDouble() - 0.5);
-            return new Measurement { Features = [(float)(10 * t + Noise()), (float)(100 * t * t + Noise()), (float)(Math.Sin(3 * t) + Noise())] };
+            double[] features = [10 * t + Noise(), 100 * t * t + Noise(), Math.Sin(3 * t) + Noise()];
+            return new Measurement { Features = [.. features.Select(value => (float)value)] };
         })];
     }
 }
@@ -27,7 +28,8 @@ internal static class Tables
 {
     public static void Run(MLContext ml)
     {
-        IDataView rows = ml.Data.LoadFromEnumerable(Measurement.Draw(400, seed: 1)), held = ml.Data.LoadFromEnumerable(Measurement.Draw(100, seed: 2));
+        IDataView rows = ml.Data.LoadFromEnumerable(Measurement.Draw(400, seed: 1));
+        IDataView held = ml.Data.LoadFromEnumerable(Measurement.Draw(100, seed: 2));
         var options = new VaeTrainer.Options
         {
             LatentDimension = 1,
@@ -42,10 +44,12 @@ internal static class Tables
             Seed = 1,
         };
         var trainer = ml.Vae.VariationalAutoencoder("Latent", "Features", options);
-        Expect.That(trainer.GetOutputSchema(Expect.ShapeOf<Measurement>(ml)).Any(column => column.Name == "Latent"), "the trainer promises its column");
+        Expect.That(trainer.GetOutputSchema(RowShape.Of<Measurement>(ml)).Any(column => column.Name == "Latent"),
+            "the trainer promises its column");
         using var model = trainer.Fit(rows, held);
         var history = model.History!;
-        Expect.That(history is { TrainingRows: 400, ValidationRows: 100 } && history.Epochs[^1].Loss < history.Epochs[0].Loss, "the training gets better");
+        Expect.That(history is { TrainingRows: 400, ValidationRows: 100 } && history.Epochs[^1].Loss < history.Epochs[0].Loss,
+            "the training gets better");
 
         // What the training says of itself, also in words.
         var check = history.SelfCheck!;
@@ -66,13 +70,14 @@ internal static class Tables
             SampleDistances = [1],
             Findings = ["The latent is not used."],
         };
-        Expect.That(poor.Equals(poor with { Findings = ["The latent is not used."] }) && !poor.Equals(check), "self checks are compared by what they hold");
+        Expect.That(poor.Equals(poor with { Findings = ["The latent is not used."] }) && !poor.Equals(check),
+            "self checks are compared by what they hold");
 
         // Held-out rows tell how good a model is, in nats, and whichever way it is given.
         var metrics = ml.Vae.Evaluate(held, model);
         var again = ml.Vae.Evaluate(held, model.Model, "Features", new VaeEvaluationOptions { Samples = 16, Seed = 0 });
         Expect.That(metrics.Rows == 100 && metrics.Elbo == again.Elbo, "transform and model are evaluated alike");
-        Expect.Near(metrics.Elbo, metrics.ReconstructionLogLikelihood - metrics.Kl, 1e-6, "the ELBO to be");
+        Expect.Near(metrics.Elbo, metrics.ReconstructionLogLikelihood - metrics.Kl, 1e-6, "the ELBO");
 
         // Rows that do not fit in memory are read once an epoch.
         using var streamed = ml.Vae.VariationalAutoencoder("Latent", "Features", options with
