@@ -5,9 +5,11 @@ using System.Reflection.PortableExecutable;
 namespace PackageCheck;
 
 /// <summary>
-/// Compares the public entry points of libraries with the members that consumers refer to. An entry point is a public constructor, method or accessor of a public
-/// type that a person wrote: not what the compiler generates (accessors of automatic properties, members of records, the constructor of a positional record),
-/// and not an override, which is called through the member that it overrides.
+/// Compares the public entry points of libraries with the members that consumers refer to. An entry point is what a caller's code can run:
+/// a public constructor, method, operator or accessor of a public type, as far as a person wrote it. Not counted are what the compiler writes
+/// (accessors of properties that only store, so most options and results; members of records; the constructor of a positional record), fields
+/// and members of enumerations, which run nothing, overrides (such as ToString), which are called through the member that they override, and
+/// what deriving types alone can call.
 /// </summary>
 internal static class EntryPoints
 {
