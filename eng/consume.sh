@@ -34,7 +34,7 @@ for project in "$outside"/*/*.csproj "$outside"/*/*/*.csproj; do
     sed -i "s|<PackageReference Include=\"$package\" />|<PackageReference Include=\"$package\" Version=\"$wanted\" />|" "$project"
   done
 done
-dotnet build eng/PackageCheck -c Release -nologo -v quiet -clp:NoSummary
+dotnet build eng/PackageCheck -c Release -nologo -v quiet -clp:ErrorsOnly
 check() {
   dotnet eng/PackageCheck/bin/Release/net10.0/PackageCheck.dll "$@"
 }
