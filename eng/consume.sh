@@ -34,9 +34,9 @@ for project in "$outside"/*/*.csproj "$outside"/*/*/*.csproj; do
     sed -i "s|<PackageReference Include=\"$package\" />|<PackageReference Include=\"$package\" Version=\"$wanted\" />|" "$project"
   done
 done
-dotnet build eng/PackageCheck -c Release -nologo -v quiet -clp:ErrorsOnly
+dotnet publish eng/PackageCheck -c Release -o "$files/bin/PackageCheck" -nologo -v quiet -clp:NoSummary
 check() {
-  dotnet eng/PackageCheck/bin/Release/net10.0/PackageCheck.dll "$@"
+  dotnet "$files/bin/PackageCheck/PackageCheck.dll" "$@"
 }
 # refuses TEXT COMMAND...: that check has to fail, and to say so in a line that holds the text.
 refuses() {
@@ -100,9 +100,11 @@ for dependency in System.Numerics.Tensors Vae.MLNet.Inference; do
 </Project>
 EOF
   dotnet restore "$faulty" -v quiet
-  refuses "Vae.MLNet.dll refers to $dependency " closure "$faulty/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet/project.assets.json
+  refuses "Vae.MLNet.dll refers to $dependency " \
+    closure "$faulty/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet/project.assets.json
 done
-refuses "No consumer calls Vae.MLNet.VaeTrainer.Fit(" entry-points "$files/bin/Train/Vae.MLNet.dll" "$files/bin/SavedPipelineConsumer/SavedPipelineConsumer.dll"
+refuses "No consumer calls Vae.MLNet.VaeTrainer.Fit(" \
+  entry-points "$files/bin/Train/Vae.MLNet.dll" "$files/bin/SavedPipelineConsumer/SavedPipelineConsumer.dll"
 
 echo "-- vae-mlnet: the tool"
 tool=$files/bin/tool

@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace PackageCheck;
 
-/// <summary>Compares what our assemblies refer to with what a restore resolves (obj/project.assets.json), or with what a folder holds.</summary>
+/// <summary>Compares what our assemblies refer to with what a restore resolves (obj/project.assets.json) or a folder holds.</summary>
 internal static class Closure
 {
     /// <summary>What the names of our assemblies start with.</summary>
@@ -35,10 +35,10 @@ internal static class Closure
     /// <param name="folder">Folder of a program that brings everything along but the shared framework, such as an installed tool.</param>
     public static IReadOnlyList<string> FaultsOfFolder(string folder) => [.. Unresolved(Directory.GetFiles(folder, "*.dll"), folder)];
 
-    /// <summary>What our assemblies among some refer to and what is neither among these nor in the shared framework, or is older there.</summary>
+    /// <summary>What our assemblies refer to that is neither among the assemblies given nor in the shared framework, or is older there.</summary>
     private static IEnumerable<string> Unresolved(string[] assemblies, string where)
     {
-        string[] libraries = [.. assemblies.Where(file => Own.Any(name => Path.GetFileName(file).StartsWith(name, StringComparison.Ordinal)))];
+        string[] libraries = [.. assemblies.Where(IsOwn)];
         if (libraries.Length == 0)
             yield return $"{where} has no library of ours ({string.Join(", ", Own)}).";
         var available = Available(assemblies);
@@ -54,6 +54,8 @@ internal static class Closure
             }
         }
     }
+
+    private static bool IsOwn(string file) => Own.Any(name => Path.GetFileName(file).StartsWith(name, StringComparison.Ordinal));
 
     /// <summary>Assemblies and those of the shared framework that runs this program, with their versions.</summary>
     private static Dictionary<string, Version> Available(IEnumerable<string> assemblies)

@@ -23,10 +23,10 @@ internal static class FaultyPackage
             using (var stream = entry.Open())
                 nuspec = XDocument.Load(stream);
             var space = nuspec.Root!.Name.Namespace;
-            var dependencies = nuspec.Descendants(space + "dependency").Where(element => (string?)element.Attribute("id") == dependency).ToArray();
-            if (dependencies.Length == 0)
+            var elements = nuspec.Descendants(space + "dependency").Where(element => (string?)element.Attribute("id") == dependency).ToArray();
+            if (elements.Length == 0)
                 throw new InvalidOperationException($"{package} does not depend on {dependency}.");
-            foreach (var element in dependencies)
+            foreach (var element in elements)
                 element.Remove();
             id = nuspec.Descendants(space + "id").Single().Value;
             var number = nuspec.Descendants(space + "version").Single();

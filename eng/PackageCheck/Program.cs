@@ -14,9 +14,9 @@ IReadOnlyList<string> faults = args switch
     ["closure", var assets, var compiledAgainst] => Closure.Faults(assets, compiledAgainst),
     // The same for a program that brings its assemblies along.
     ["folder", var folder] => Closure.FaultsOfFolder(folder),
-    // Every public entry point of the libraries is called by one of the consumers.
-    ["entry-points", var libraries, .. var consumers] when consumers.Length > 0 => EntryPoints.Faults(libraries.Split(':'), consumers),
-    _ => ["Usage: closure ASSETS COMPILED_ASSETS | folder FOLDER | entry-points LIBRARY:LIBRARY CONSUMER... | without DEPENDENCY PACKAGE FOLDER"],
+    // Every public entry point of the library is called by one of the consumers.
+    ["entry-points", var library, .. var consumers] when consumers.Length > 0 => EntryPoints.Faults(library, consumers),
+    _ => ["Usage: closure ASSETS COMPILED_ASSETS | folder FOLDER | entry-points LIBRARY CONSUMER... | without DEPENDENCY PACKAGE FOLDER"],
 };
 foreach (string fault in faults)
     Console.Error.WriteLine(fault);
