@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-20}
 files=artifacts/consumer out=artifacts/coldstart
-[ -e "$files/decoder.onnx" ] || eng/consume.sh
+[ -e "$files/sequence-decoder.onnx" ] || eng/consume.sh
 eng/pack.sh
 rm -rf "$out"
 rid=$(dotnet --info | awk '$1 == "RID:" { print $2; exit }')

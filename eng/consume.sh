@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Consumes the packages as a stranger would: packs them, then trains with the one (examples/PackageConsumer/Train), infers with the other
 # (examples/PackageConsumer/Infer), scores a saved pipeline without either (examples/SavedPipelineConsumer), and installs the tool and runs its commands.
-# Fails on the first difference.
+# The two call every public entry point, and what a packed library refers to is in what a bare restore gives: both are checked (eng/PackageCheck), and the
+# checks are tried on what they have to refuse. Fails on the first difference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 eng/pack.sh
@@ -33,6 +34,19 @@ for project in "$outside"/*/*.csproj "$outside"/*/*/*.csproj; do
     sed -i "s|<PackageReference Include=\"$package\" />|<PackageReference Include=\"$package\" Version=\"$wanted\" />|" "$project"
   done
 done
+dotnet publish eng/PackageCheck -c Release -o "$files/bin/PackageCheck" -nologo -v quiet -clp:NoSummary
+check() {
+  dotnet "$files/bin/PackageCheck/PackageCheck.dll" "$@"
+}
+# refuses TEXT COMMAND...: that check has to fail, and to say so in a line that holds the text.
+refuses() {
+  local text=$1 said
+  shift
+  if said=$(check "$@" 2>&1) || ! grep -qF "$text" <<< "$said"; then
+    printf 'PackageCheck %s should have failed with\n%s\nand said\n%s\n' "$*" "$text" "$said" >&2
+    exit 1
+  fi
+}
 build() {
   dotnet publish "$outside/$1" -c Release -o "$files/bin/$(basename "$1")" -nologo -v quiet -clp:NoSummary
 }
@@ -41,8 +55,9 @@ echo "-- Train: package Vae.MLNet"
 build PackageConsumer/Train
 dotnet "$files/bin/Train/Train.dll" "$files"
 
-# What the library was compiled against has to be what a bare restore gives, or newer.
-dotnet run -c Release --project eng/PackageCheck -- closure "$outside/PackageConsumer/Train/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet/project.assets.json
+# What the library was compiled against has to be what a bare restore gives, or newer, and no entry point may go without a caller.
+check closure "$outside/PackageConsumer/Train/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet/project.assets.json
+check entry-points "$files/bin/Train/Vae.MLNet.dll" "$files/bin/Train/Train.dll"
 
 echo "-- Infer: package Vae.MLNet.Inference"
 build PackageConsumer/Infer
@@ -53,6 +68,8 @@ if [ -n "$foreign" ]; then
   exit 1
 fi
 dotnet "$files/bin/Infer/Infer.dll" "$files"
+check closure "$outside/PackageConsumer/Infer/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet.Inference/project.assets.json
+check entry-points "$files/bin/Infer/Vae.MLNet.Inference.dll" "$files/bin/Infer/Infer.dll"
 
 echo "-- SavedPipelineConsumer: neither"
 build SavedPipelineConsumer
@@ -62,10 +79,42 @@ if find "$files/bin/SavedPipelineConsumer" -name 'Vae.MLNet*' -o -iname '*torch*
 fi
 dotnet "$files/bin/SavedPipelineConsumer/SavedPipelineConsumer.dll" "$files"
 
+echo "-- the checks themselves: packages and a consumer that they have to refuse"
+cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
+# Without the first dependency a bare restore gives an older assembly, by a dependency of Microsoft.ML; without the second it gives none.
+for dependency in System.Numerics.Tensors Vae.MLNet.Inference; do
+  faulty=$outside/faulty/$dependency
+  wanted=$(check without "$dependency" ".feed/Vae.MLNet.$version.nupkg" "$faulty")
+  # Unpacked here and nowhere else: the user's own folder of packages gives the others.
+  cat > "$faulty/Faulty.csproj" <<EOF
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <TargetFramework>net10.0</TargetFramework>
+    <RestoreAdditionalProjectSources>$faulty</RestoreAdditionalProjectSources>
+    <RestorePackagesPath>$faulty/packages</RestorePackagesPath>
+    <RestoreFallbackFolders>$cache</RestoreFallbackFolders>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="Vae.MLNet" Version="[$wanted]" />
+  </ItemGroup>
+</Project>
+EOF
+  dotnet restore "$faulty" -v quiet
+  refuses "Vae.MLNet.dll refers to $dependency " \
+    closure "$faulty/obj/project.assets.json" artifacts/packing/obj/Vae.MLNet/project.assets.json
+done
+refuses "No consumer calls Vae.MLNet.VaeTrainer.Fit(" \
+  entry-points "$files/bin/Train/Vae.MLNet.dll" "$files/bin/SavedPipelineConsumer/SavedPipelineConsumer.dll"
+
 echo "-- vae-mlnet: the tool"
 tool=$files/bin/tool
 dotnet tool install Vae.MLNet.Tool --tool-path "$tool" --version "$version" --add-source "$PWD/.feed" > /dev/null
 vae=$tool/vae-mlnet
+assemblies=$(dirname "$(find "$tool" -name vae-mlnet.dll)")
+check folder "$assemblies"
+mkdir "$outside/faulty/tool"
+find "$assemblies" -name '*.dll' ! -name System.Numerics.Tensors.dll -exec ln -s {} "$outside/faulty/tool" \;
+refuses "Vae.MLNet.dll refers to System.Numerics.Tensors " folder "$outside/faulty/tool"
 "$vae" train "$files/expected.csv" --latent 2 --hidden 32 --epochs 5 --validation 0.2 -o "$files/model" --json > "$files/train.json"
 "$vae" encode "$files/model" "$files/expected.csv" -o "$files/latent.csv"
 "$vae" sample "$files/model" --count 10 --seed 1 -o "$files/samples.npz"

@@ -6,10 +6,11 @@ using System.Text.Json;
 
 namespace PackageCheck;
 
-/// <summary>Compares what assemblies refer to with what a restore resolves (obj/project.assets.json).</summary>
+/// <summary>Compares what our assemblies refer to with what a restore resolves (obj/project.assets.json) or a folder holds.</summary>
 internal static class Closure
 {
-    private const string Own = "Vae.MLNet";
+    /// <summary>What the names of our assemblies start with.</summary>
+    private static readonly string[] Own = ["Vae.MLNet", "vae-mlnet"];
 
     private sealed record Package(string Id, Version Version, string[] Assemblies);
 
@@ -27,30 +28,41 @@ internal static class Closure
                 faults.Add($"{package.Id}: compiled against {package.Version}, a bare restore gives {found.Version} ({assets}).");
         }
 
-        var available = Available(restored.Values);
-        string[] libraries = [.. restored.Values.Where(package => package.Id.StartsWith(Own, StringComparison.Ordinal)).SelectMany(package => package.Assemblies)];
+        string[] assemblies = [.. restored.Values.SelectMany(package => package.Assemblies)];
+        return [.. faults, .. Unresolved(assemblies, assets)];
+    }
+
+    /// <param name="folder">Folder of a program that brings everything along but the shared framework, such as an installed tool.</param>
+    public static IReadOnlyList<string> FaultsOfFolder(string folder) => [.. Unresolved(Directory.GetFiles(folder, "*.dll"), folder)];
+
+    /// <summary>What our assemblies refer to that is neither among the assemblies given nor in the shared framework, or is older there.</summary>
+    private static IEnumerable<string> Unresolved(string[] assemblies, string where)
+    {
+        string[] libraries = [.. assemblies.Where(IsOwn)];
         if (libraries.Length == 0)
-            faults.Add($"{assets} has no library of {Own}.");
+            yield return $"{where} has no library of ours ({string.Join(", ", Own)}).";
+        var available = Available(assemblies);
         foreach (string library in libraries)
         {
             foreach (var reference in References(library))
             {
                 string name = reference.Name!;
                 if (!available.TryGetValue(name, out var version))
-                    faults.Add($"{Path.GetFileName(library)} refers to {name} {reference.Version}; a bare restore gives no such assembly ({assets}).");
+                    yield return $"{Path.GetFileName(library)} refers to {name} {reference.Version}; there is no such assembly ({where}).";
                 else if (version < reference.Version)
-                    faults.Add($"{Path.GetFileName(library)} refers to {name} {reference.Version}; a bare restore gives {version} ({assets}).");
+                    yield return $"{Path.GetFileName(library)} refers to {name} {reference.Version}; there is {version} ({where}).";
             }
         }
-        return faults;
     }
 
-    /// <summary>The assemblies of packages and of the shared framework that runs this program, with their versions.</summary>
-    private static Dictionary<string, Version> Available(IEnumerable<Package> packages)
+    private static bool IsOwn(string file) => Own.Any(name => Path.GetFileName(file).StartsWith(name, StringComparison.Ordinal));
+
+    /// <summary>Assemblies and those of the shared framework that runs this program, with their versions.</summary>
+    private static Dictionary<string, Version> Available(IEnumerable<string> assemblies)
     {
         var available = new Dictionary<string, Version>(StringComparer.OrdinalIgnoreCase);
         var framework = Directory.EnumerateFiles(RuntimeEnvironment.GetRuntimeDirectory(), "*.dll");
-        foreach (string file in framework.Concat(packages.SelectMany(package => package.Assemblies)))
+        foreach (string file in framework.Concat(assemblies))
         {
             using var stream = File.OpenRead(file);
             using var image = new PEReader(stream);

@@ -5,25 +5,22 @@ using System.Reflection.PortableExecutable;
 namespace PackageCheck;
 
 /// <summary>
-/// Compares the public entry points of libraries with the members that consumers refer to. An entry point is a public constructor, method or accessor of a public
-/// type that a person wrote: not what the compiler generates (accessors of automatic properties, members of records, the constructor of a positional record),
-/// and not an override, which is called through the member that it overrides.
+/// Compares the public entry points of a library with the members that consumers refer to. An entry point is what a caller's code can
+/// run: a public constructor, method, operator or accessor of a public type, as far as a person wrote it. Not counted are what the
+/// compiler writes (accessors of properties that only store, so most options and results; members of records; the constructor of a
+/// positional record), fields and members of enumerations, which run nothing, overrides (such as ToString), which are called through the
+/// member that they override, and what deriving types alone can call.
 /// </summary>
 internal static class EntryPoints
 {
-    public static IReadOnlyList<string> Faults(IReadOnlyList<string> libraries, IReadOnlyList<string> consumers)
+    public static IReadOnlyList<string> Faults(string library, IReadOnlyList<string> consumers)
     {
         var called = new HashSet<string>(consumers.SelectMany(Called), StringComparer.Ordinal);
-        var faults = new List<string>();
-        foreach (string library in libraries)
-        {
-            var wanted = Declared(library);
-            if (wanted.Count == 0)
-                faults.Add($"{library} has no public entry points.");
-            faults.AddRange(wanted.Where(member => !called.Contains(member)).Order(StringComparer.Ordinal).Select(member => $"No consumer calls {member}"));
-            Console.WriteLine($"{Path.GetFileName(library)}: {wanted.Count} public entry points.");
-        }
-        return faults;
+        var wanted = Declared(library);
+        Console.WriteLine($"{Path.GetFileName(library)}: {wanted.Count} public entry points.");
+        return wanted.Count == 0
+            ? [$"{library} has no public entry points."]
+            : [.. wanted.Except(called).Order(StringComparer.Ordinal).Select(member => $"No consumer calls {member}")];
     }
 
     private static HashSet<string> Declared(string file)

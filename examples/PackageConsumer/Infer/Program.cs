@@ -1,5 +1,6 @@
 // Uses the exported model on what an application gets from the package Vae.MLNet.Inference alone.
 using System.Globalization;
+using PackageConsumer;
 using Vae.MLNet.Inference;
 
 string folder = args.Length > 0 ? args[0] : Path.Combine("artifacts", "consumer");
@@ -14,27 +15,24 @@ if (args.Contains("--cold-start"))
 }
 
 float[] decoded = decoder.Decode([0.3f, -1.2f]);
-Require(decoded.Length == 12 && decoded.All(float.IsFinite), "decode gives twelve finite numbers");
+Expect.That(decoded.Length == 12 && decoded.All(float.IsFinite), "decode gives twelve finite numbers");
 
 var samples = decoder.Sample(count: 100, seed: 7);
-Require(samples.Count == 100 && samples.Outputs.Span.SequenceEqual(decoder.Sample(100, 7).Outputs.Span), "the same seed gives the same samples");
+Expect.That(samples.Count == 100 && samples.Outputs.Span.SequenceEqual(decoder.Sample(100, 7).Outputs.Span), "the same seed gives the same samples");
 
 using var encoder = VaeEncoder.Load(Path.Combine(folder, "encoder.onnx"));
 float[] from = encoder.Encode(samples.Output(0)), to = encoder.Encode(samples.Output(1));
 var path = decoder.Interpolate(from, to, steps: 20);
-Require(path.Count == 20 && path.Latent(0).SequenceEqual(from) && path.Latent(19).SequenceEqual(to), "an interpolation keeps its ends");
+Expect.That(path.Count == 20 && path.Latent(0).SequenceEqual(from) && path.Latent(19).SequenceEqual(to), "an interpolation keeps its ends");
 
 var radius = LatentObjective.RadiusOfGyration(dimensions: 2);
 var compact = decoder.Optimize(radius, from, new() { Steps = 100, PriorWeight = 0.01f });
 double before = radius.Evaluate(path.Output(0)), after = radius.Evaluate(compact.BestOutput);
-Require(after < before, "optimisation makes the chain more compact");
+Expect.That(after < before, "optimisation makes the chain more compact");
+
+// Every public entry point once.
+EntryPoints.Call(folder);
 
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
     $"Decoded, drew {samples.Count} samples, interpolated over {path.Count} points, radius of gyration {before:F3} -> {after:F3}."));
 return 0;
-
-static void Require(bool holds, string what)
-{
-    if (!holds)
-        throw new InvalidOperationException($"Expected that {what}.");
-}

@@ -2,6 +2,7 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using PackageConsumer;
 using Vae.MLNet;
 
 const int Rows = 2000, Held = 200;
@@ -72,6 +73,9 @@ if (!again.Zip(scored).All(pair => Math.Abs(pair.First.Score - pair.Second.Score
 var half = ml.Vae.ExtractDecoder(zip, Path.Combine(folder, "half.onnx"), new() { WeightType = OnnxWeightType.Float16 });
 if (half.LargestError is not < 0.1 || ml.Vae.ExtractModels(zip).Single().LatentDimension != 3)
     return Fail("The saved pipeline gives another model.");
+
+// 4. Every public entry point once.
+EntryPoints.Call(ml, chains[..20], folder);
 Console.WriteLine($"Wrote {string.Join(", ", Directory.GetFiles(folder).Select(Path.GetFileName).Order())}.");
 return 0;
 

@@ -3,7 +3,7 @@ using Vae.MLNet.Onnx;
 namespace Vae.MLNet;
 
 /// <summary>Names of the columns that a <see cref="VaeTransformer"/> adds beside the latent; null for a column that is not wanted.</summary>
-public sealed record VaeOutputColumns
+internal sealed record VaeOutputColumns
 {
     /// <summary>Posterior standard deviation, a vector of the latent dimension.</summary>
     public string? StandardDeviation { get; init; }
