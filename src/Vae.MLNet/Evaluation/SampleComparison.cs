@@ -17,7 +17,10 @@ namespace Vae.MLNet;
 /// Area under the ROC curve of boosted trees that tell real from generated rows, judged on rows that they have not seen: the mean over the folds. 0.5: they cannot; 1:
 /// always. Clearly below 0.5: rows stand in both tables, so that a fold's trees learn the wrong side for them.
 /// </param>
-/// <param name="AucStandardError">Standard error of <paramref name="Auc"/>: from the folds, or from the ranks within them where that is larger.</param>
+/// <param name="AucStandardError">
+/// Standard error of <paramref name="Auc"/>: from the spread of the folds, or from the ranks within them where that is larger, both with the correlation of folds that
+/// learn from the same rows (Nadeau and Bengio 2003).
+/// </param>
 /// <param name="ClassifierRows">Rows of each table that the classifier saw, those it was judged on among them.</param>
 /// <param name="RealAuc">The same area for two halves of the real rows; null where they are few or it was not asked for.</param>
 /// <param name="RealAucStandardError">Standard error of <paramref name="RealAuc"/>.</param>

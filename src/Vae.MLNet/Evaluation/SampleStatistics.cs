@@ -171,10 +171,12 @@ internal sealed class SampleStatistics
             counts[codes[row], side]++;
             real += side;
         }
-        double sum = 0, generated = codes.Length - real;
+        // Whole numbers, so that the sum is exact.
+        long generated = codes.Length - real;
+        Int128 sum = 0;
         for (int state = 0; state < states; state++)
-            sum += Math.Abs(counts[state, 1] / (double)real - counts[state, 0] / generated);
-        return sum / 2;
+            sum += Math.Abs(counts[state, 1] * generated - counts[state, 0] * real);
+        return (double)sum / (2.0 * real * generated);
     }
 
     /// <summary>States of two columns as one; returns how many there are.</summary>
