@@ -39,7 +39,7 @@ internal static class SampleComparer
 
         done++;
         Step("maximum mean discrepancy");
-        var distances = new SampleDistances(real, generated, training, options.Seed, token);
+        var distances = new RowDistances(real, generated, training, options.Seed, token);
         var (discrepancy, pValue) = distances.Discrepancy(DiscrepancyRows, Permutations);
         done++;
         CopyTest? copies = null;
@@ -51,13 +51,13 @@ internal static class SampleComparer
         }
 
         int side = Math.Min(options.ClassifierRows, Math.Min(real.Rows, generated.Rows)), before = done;
-        var classifier = SampleClassifier.CrossValidate(real, generated, SampleDistances.Draw(real.Rows, side, options.Seed, Draws.ClassifierReal),
-            SampleDistances.Draw(generated.Rows, side, options.Seed, Draws.ClassifierGenerated), options, fold => Fold(fold, "classifier"));
+        var classifier = SampleClassifier.CrossValidate(real, generated, RowDistances.Draw(real.Rows, side, options.Seed, ComparisonDraw.ClassifierReal),
+            RowDistances.Draw(generated.Rows, side, options.Seed, ComparisonDraw.ClassifierGenerated), options, fold => Fold(fold, "classifier"));
         before += options.Folds;
         ClassifierResult? floor = null;
         if (halves)
         {
-            int[] rows = SampleDistances.Draw(real.Rows, 2 * half, options.Seed, Draws.Halves);
+            int[] rows = RowDistances.Draw(real.Rows, 2 * half, options.Seed, ComparisonDraw.Halves);
             floor = SampleClassifier.CrossValidate(real, real, rows[..half], rows[half..], options, fold => Fold(fold, "classifier of real halves"));
         }
         done = steps;

@@ -7,7 +7,7 @@ namespace Vae.MLNet.Evaluation;
 /// Distances of whole rows. Numbers are standardised by the real rows; a category, and whether a number is missing, adds 2 to the squared distance where it differs,
 /// as one-hot numbers would, and as two rows' standardised numbers do in the mean.
 /// </summary>
-internal sealed class SampleDistances
+internal sealed class RowDistances
 {
     /// <summary>Standard deviations at which a number stops to grow: no row is infinitely far.</summary>
     private const float Farthest = 100;
@@ -22,7 +22,7 @@ internal sealed class SampleDistances
     /// <summary>By table: for each column of codes those of all rows.</summary>
     private readonly Dictionary<SampleTable, int[][]> _columns = [];
 
-    public SampleDistances(SampleTable real, SampleTable generated, SampleTable? training, int seed, CancellationToken cancellationToken)
+    public RowDistances(SampleTable real, SampleTable generated, SampleTable? training, int seed, CancellationToken cancellationToken)
     {
         (_real, _generated, _training, _seed, _cancellationToken) = (real, generated, training, seed, cancellationToken);
         _scales = [.. real.Columns.Zip(generated.Columns).Where(pair => !pair.First.IsCategory).Select(pair => Scale(pair.First.Numbers!, pair.Second.Numbers!))];
@@ -54,7 +54,7 @@ internal sealed class SampleDistances
     public (double Squared, double PValue) Discrepancy(int most, int permutations)
     {
         int side = Math.Min(most, Math.Min(_real.Rows, _generated.Rows)), all = 2 * side;
-        var rows = Take(_real, Draw(_real.Rows, side, _seed, Draws.DiscrepancyReal)).Concat(Take(_generated, Draw(_generated.Rows, side, _seed, Draws.DiscrepancyGenerated))).ToArray();
+        var rows = Take(_real, Draw(_real.Rows, side, _seed, ComparisonDraw.DiscrepancyReal)).Concat(Take(_generated, Draw(_generated.Rows, side, _seed, ComparisonDraw.DiscrepancyGenerated))).ToArray();
         var kernel = new float[all][];
         Each(all, i =>
         {
@@ -84,7 +84,7 @@ internal sealed class SampleDistances
         {
             signs[permutation] = new float[all];
             signs[permutation].AsSpan().Fill(-1);
-            foreach (long row in permutation == 0 ? Enumerable.Range(0, side).Select(row => (long)row) : SeedStream.Permutation(all, _seed, Purpose.Comparison, (long)Draws.Permutations + permutation).Take(side))
+            foreach (long row in permutation == 0 ? Enumerable.Range(0, side).Select(row => (long)row) : SeedStream.Permutation(all, _seed, Purpose.Comparison, (long)ComparisonDraw.Permutations + permutation).Take(side))
                 signs[permutation][row] = 1;
         }
         var parts = new double[all][];
@@ -109,8 +109,8 @@ internal sealed class SampleDistances
     public CopyTest Copies(int mostQueries, int mostTraining)
     {
         var training = _training!;
-        var near = Take(training, Draw(training.Rows, Math.Min(training.Rows, mostTraining), _seed, Draws.Training)).ToArray();
-        float[] real = Nearest(_real, near, mostQueries, Draws.CopiesReal), generated = Nearest(_generated, near, mostQueries, Draws.CopiesGenerated);
+        var near = Take(training, Draw(training.Rows, Math.Min(training.Rows, mostTraining), _seed, ComparisonDraw.Training)).ToArray();
+        float[] real = Nearest(_real, near, mostQueries, ComparisonDraw.CopiesReal), generated = Nearest(_generated, near, mostQueries, ComparisonDraw.CopiesGenerated);
         double realMean = real.Average(), generatedMean = generated.Average();
         double ratio = realMean > 0 ? generatedMean / realMean : generatedMean > 0 ? double.PositiveInfinity : 1;
         // The larger the distance of real rows, the nearer are the generated ones.
@@ -121,9 +121,9 @@ internal sealed class SampleDistances
     }
 
     /// <summary>Some of the numbers from 0 to count - 1, in random order.</summary>
-    public static int[] Draw(int count, int take, int seed, Draws draw) => [.. SeedStream.Permutation(count, seed, Purpose.Comparison, (long)draw).Take(take).Select(row => (int)row)];
+    public static int[] Draw(int count, int take, int seed, ComparisonDraw draw) => [.. SeedStream.Permutation(count, seed, Purpose.Comparison, (long)draw).Take(take).Select(row => (int)row)];
 
-    private float[] Nearest(SampleTable table, Row[] training, int most, Draws draw)
+    private float[] Nearest(SampleTable table, Row[] training, int most, ComparisonDraw draw)
     {
         var rows = Take(table, Draw(table.Rows, Math.Min(table.Rows, most), _seed, draw)).ToArray();
         var nearest = new float[rows.Length];
@@ -200,7 +200,7 @@ internal sealed class SampleDistances
 }
 
 /// <summary>Streams of random numbers of a comparison, behind those of <see cref="SampleStatistics"/>.</summary>
-internal enum Draws
+internal enum ComparisonDraw
 {
     ClassifierReal = 100,
     ClassifierGenerated,
