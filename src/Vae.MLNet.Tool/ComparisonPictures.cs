@@ -54,7 +54,10 @@ internal static class ComparisonPictures
                 Numbers(plot, left.Numbers!, right.Numbers!);
             if (i == 0)
                 plot.ShowLegend(Alignment.UpperRight);
-            plot.Axes.SetLimitsY(0, 1.15 * Math.Max(1e-6, plot.Axes.GetDataLimits().Top));
+            else
+                plot.HideLegend();
+            plot.Axes.AutoScale();
+            plot.Axes.SetLimitsY(0, Math.Max(1e-6, plot.Axes.GetLimits().Top));
         }
         figure.Layout = new ScottPlot.MultiplotLayouts.Grid(down, across);
         figure.SavePng(path, 420 * across, 300 * down);
@@ -107,7 +110,9 @@ internal static class ComparisonPictures
         plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, values.Length).Select(i => (double)i)], [.. values.Select(value => value.Length == 0 ? "(missing)" : Short(value, 12))]);
         plot.Axes.Bottom.TickLabelStyle.Rotation = 30;
         plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.UpperLeft;
-        plot.Axes.SetLimitsX(-0.6, values.Length - 0.4);
+        // Turned labels need more room than the axis would take.
+        plot.Axes.Bottom.MinimumSize = 60;
+        plot.Axes.Right.MinimumSize = 30;
 
         static Dictionary<string, double> Shares(SampleColumn column) => column.Codes!.CountBy(code => code)
             .ToDictionary(pair => pair.Key < 0 ? "" : column.Values[pair.Key], pair => (double)pair.Value / column.Rows, StringComparer.Ordinal);
