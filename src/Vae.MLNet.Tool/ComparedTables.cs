@@ -62,6 +62,7 @@ internal static class ComparedTables
                 names = [.. chosen.Select(place => all[place])];
                 if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
                     throw new InvalidDataException($"'{path}': several columns are called '{twice.Key}'. The columns are {TableText.List(all)}; --columns chooses among them by their places from 0.");
+                DataFile.WarnOfIndex(path, header, chosen, terminal);
                 return chosen;
             }, terminal.Note, cancellationToken, asText: true);
             files.Add((text, names));

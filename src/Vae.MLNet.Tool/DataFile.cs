@@ -240,7 +240,7 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
     }
 
     /// <summary>pandas writes its index as a first column without a name, and calls it 'Unnamed: 0' when it has read and written it once more.</summary>
-    private static void WarnOfIndex(string path, IReadOnlyList<string>? header, int[] chosen, Terminal terminal)
+    public static void WarnOfIndex(string path, IReadOnlyList<string>? header, int[] chosen, Terminal terminal)
     {
         if (header is not { Count: > 1 } || header[0] is not ("" or "Unnamed: 0"))
             return;

@@ -4,8 +4,8 @@ using Vae.MLNet.Model;
 namespace Vae.MLNet.Evaluation;
 
 /// <summary>
-/// Distances of whole rows. Numbers are standardised by the real rows; a category, and whether a number is missing, adds 2 to the squared distance where it differs,
-/// as one-hot numbers would, and as two rows' standardised numbers do in the mean.
+/// Distances of whole rows. Numbers are standardised by the real rows; a category, and whether a number is missing, adds 2 to the squared
+/// distance where it differs, as one-hot numbers would, and as two rows' standardised numbers do in the mean.
 /// </summary>
 internal sealed class RowDistances
 {
@@ -25,7 +25,8 @@ internal sealed class RowDistances
     public RowDistances(SampleTable real, SampleTable generated, SampleTable? training, int seed, CancellationToken cancellationToken)
     {
         (_real, _generated, _training, _seed, _cancellationToken) = (real, generated, training, seed, cancellationToken);
-        _scales = [.. real.Columns.Zip(generated.Columns).Where(pair => !pair.First.IsCategory).Select(pair => Scale(pair.First.Numbers!, pair.Second.Numbers!))];
+        _scales = [.. real.Columns.Zip(generated.Columns).Where(pair => !pair.First.IsCategory)
+            .Select(pair => Scale(pair.First.Numbers!, pair.Second.Numbers!))];
         SampleTable[] tables = [.. new[] { real, generated, training }.OfType<SampleTable>().Distinct()];
         foreach (var table in tables)
             _columns[table] = new int[table.Columns.Count][];
@@ -54,7 +55,11 @@ internal sealed class RowDistances
     public (double Squared, double PValue) Discrepancy(int most, int permutations)
     {
         int side = Math.Min(most, Math.Min(_real.Rows, _generated.Rows)), all = 2 * side;
-        var rows = Take(_real, Draw(_real.Rows, side, _seed, ComparisonDraw.DiscrepancyReal)).Concat(Take(_generated, Draw(_generated.Rows, side, _seed, ComparisonDraw.DiscrepancyGenerated))).ToArray();
+        Row[] rows =
+        [
+            .. Take(_real, Draw(_real.Rows, side, _seed, ComparisonDraw.DiscrepancyReal)),
+            .. Take(_generated, Draw(_generated.Rows, side, _seed, ComparisonDraw.DiscrepancyGenerated)),
+        ];
         var kernel = new float[all][];
         Each(all, i =>
         {
@@ -84,7 +89,8 @@ internal sealed class RowDistances
         {
             signs[permutation] = new float[all];
             signs[permutation].AsSpan().Fill(-1);
-            foreach (long row in permutation == 0 ? Enumerable.Range(0, side).Select(row => (long)row) : SeedStream.Permutation(all, _seed, Purpose.Comparison, (long)ComparisonDraw.Permutations + permutation).Take(side))
+            // The first are the rows as they are.
+            foreach (int row in permutation == 0 ? Enumerable.Range(0, side) : Draw(all, side, _seed, ComparisonDraw.Permutations + permutation))
                 signs[permutation][row] = 1;
         }
         var parts = new double[all][];
@@ -110,7 +116,8 @@ internal sealed class RowDistances
     {
         var training = _training!;
         var near = Take(training, Draw(training.Rows, Math.Min(training.Rows, mostTraining), _seed, ComparisonDraw.Training)).ToArray();
-        float[] real = Nearest(_real, near, mostQueries, ComparisonDraw.CopiesReal), generated = Nearest(_generated, near, mostQueries, ComparisonDraw.CopiesGenerated);
+        float[] real = Nearest(_real, near, mostQueries, ComparisonDraw.CopiesReal);
+        float[] generated = Nearest(_generated, near, mostQueries, ComparisonDraw.CopiesGenerated);
         double realMean = real.Average(), generatedMean = generated.Average();
         double ratio = realMean > 0 ? generatedMean / realMean : generatedMean > 0 ? double.PositiveInfinity : 1;
         // The larger the distance of real rows, the nearer are the generated ones.
@@ -121,7 +128,8 @@ internal sealed class RowDistances
     }
 
     /// <summary>Some of the numbers from 0 to count - 1, in random order.</summary>
-    public static int[] Draw(int count, int take, int seed, ComparisonDraw draw) => [.. SeedStream.Permutation(count, seed, Purpose.Comparison, (long)draw).Take(take).Select(row => (int)row)];
+    public static int[] Draw(int count, int take, int seed, ComparisonDraw draw) =>
+        [.. SeedStream.Permutation(count, seed, Purpose.Comparison, (long)draw).Take(take).Select(row => (int)row)];
 
     private float[] Nearest(SampleTable table, Row[] training, int most, ComparisonDraw draw)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Trainers.FastTree;
@@ -22,25 +23,37 @@ internal static class SampleClassifier
     /// <param name="firstRows">Rows of the first, in random order.</param>
     /// <param name="secondRows">As many rows of the second, in random order.</param>
     /// <param name="options">Folds, trees, seed and cancellation.</param>
-    /// <param name="step">Told before each fold.</param>
-    public static ClassifierResult CrossValidate(SampleTable first, SampleTable second, int[] firstRows, int[] secondRows, CompareSamplesOptions options, Action<int> step)
+    /// <param name="step">Told at the start of each fold how many were begun before, one at a time.</param>
+    public static ClassifierResult CrossValidate(
+        SampleTable first, SampleTable second, int[] firstRows, int[] secondRows, CompareSamplesOptions options, Action<int> step)
     {
         int side = firstRows.Length, folds = Math.Min(options.Folds, side / 2);
         var (features, columns) = Features(first, second, firstRows, secondRows);
-        var gains = new double[first.Columns.Count];
+        var gains = new double[folds][];
         var tests = new RankTest[folds];
-        for (int fold = 0; fold < folds; fold++)
+        int begun = 0;
+        try
         {
-            options.CancellationToken.ThrowIfCancellationRequested();
-            step(fold);
-            tests[fold] = columns.Length == 0 ? RankTest.Of([0], [0]) : Fold(features, columns, side, fold, folds, options, gains);
+            // Each fold's trees take one thread, and their result does not depend on what runs beside them.
+            Parallel.For(0, folds, new ParallelOptions { CancellationToken = options.CancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount }, fold =>
+            {
+                lock (tests)
+                    step(begun++);
+                gains[fold] = new double[first.Columns.Count];
+                tests[fold] = columns.Length == 0 ? RankTest.Of([0], [0]) : Fold(features, columns, side, fold, folds, options, gains[fold]);
+            });
         }
-        double auc = tests.Average(test => test.Auc), sum = gains.Sum();
+        catch (AggregateException e) when (e.InnerException is { } inner)
+        {
+            ExceptionDispatchInfo.Throw(inner);
+        }
+        double[] gained = [.. Enumerable.Range(0, first.Columns.Count).Select(column => gains.Sum(fold => fold[column]))];
+        double auc = tests.Average(test => test.Auc), sum = gained.Sum();
         // Folds share most of the rows that they learn from: two of them are correlated by about 1 / folds, the share of rows that one is judged on (Nadeau and Bengio
         // 2003), without which tables of one distribution seem to differ too often. They vary by the ranks of the rows held out, and also because their trees do.
         double ranks = tests.Average(test => test.Variance) / folds * (1 + (folds - 1.0) / folds);
         double spread = tests.Sum(test => (test.Auc - auc) * (test.Auc - auc)) / (folds - 1) * (1.0 / folds + 1 / (folds - 1.0));
-        return new(auc, Math.Sqrt(Math.Max(spread, ranks)), side, [.. gains.Select(gain => sum > 0 ? gain / sum : 0)]);
+        return new(auc, Math.Sqrt(Math.Max(spread, ranks)), side, [.. gained.Select(gain => sum > 0 ? gain / sum : 0)]);
     }
 
     private static RankTest Fold(float[][] features, int[] columns, int side, int fold, int folds, CompareSamplesOptions options, double[] gains)
@@ -59,7 +72,6 @@ internal static class SampleClassifier
             NumberOfLeaves = 20,
             LearningRate = 0.1,
             MaximumBinCountPerFeature = 127,
-            // One thread gives the same trees as several, and is no slower.
             NumberOfThreads = 1,
             Seed = SeedStream.ToSeed(SeedStream.Derive(options.Seed, Purpose.Comparison, fold)),
         });
@@ -131,7 +143,7 @@ internal static class SampleClassifier
         yield return [.. values.Select(value => MathF.Log2(1 + counts[value ?? ""]))];
         if (counts.Count > frequent.Length)
         {
-            var places = counts.Keys.Order(StringComparer.Ordinal).Select((value, place) => (value, place)).ToDictionary(pair => pair.value, pair => pair.place, StringComparer.Ordinal);
+            var places = counts.Keys.Order(StringComparer.Ordinal).Select((value, place) => KeyValuePair.Create(value, place)).ToDictionary(StringComparer.Ordinal);
             yield return [.. values.Select(value => (float)places[value ?? ""])];
         }
 

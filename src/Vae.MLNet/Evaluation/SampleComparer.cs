@@ -65,7 +65,8 @@ internal static class SampleComparer
 
         return new(
             real.Rows, generated.Rows, classifier.Auc, classifier.StandardError, classifier.Rows, floor?.Auc, floor?.StandardError,
-            [.. statistics.Columns.Select((column, i) => new ColumnDifference(real.Columns[i].Name, real.Columns[i].IsCategory, column.Distance, column.Noise, classifier.Importance[i],
+            [.. statistics.Columns.Select((column, i) => new ColumnDifference(
+                real.Columns[i].Name, real.Columns[i].IsCategory, column.Distance, column.Noise, classifier.Importance[i],
                 Present(real, column.MissingReal), Present(generated, column.MissingGenerated), column.MissingReal, column.MissingGenerated))],
             statistics.Columns.Average(column => column.Histogram), statistics.Columns.Average(column => column.HistogramNoise),
             pairs.Length, pairs.Length == 0 ? null : pairs.Average(pair => pair.Distance), pairs.Length == 0 ? null : pairs.Average(pair => pair.Noise),
@@ -100,7 +101,10 @@ internal static class SampleComparer
         RequireRows(other, name);
         string[] expected = [.. real.Columns.Select(Described)], found = [.. other.Columns.Select(Described)];
         if (!expected.SequenceEqual(found))
-            throw Check.Argument(name, $"The {name} have the columns {string.Join(", ", found)}; expected are those of the real rows, {string.Join(", ", expected)}.");
+        {
+            throw Check.Argument(name,
+                $"The {name} have the columns {string.Join(", ", found)}; expected are those of the real rows, {string.Join(", ", expected)}.");
+        }
 
         static string Described(SampleColumn column) => $"'{column.Name}' ({(column.IsCategory ? "categories" : "numbers")})";
     }

@@ -95,7 +95,8 @@ public sealed record SampleComparison(
         Line($"{RealRows} real rows, {GeneratedRows} generated rows, {Columns.Count} {(Columns.Count == 1 ? "column" : "columns")}");
         Line($"{Verdict}");
         Line($"");
-        Line($"classifier AUC   {Auc:F3} ± {AucStandardError:F3}   {(RealAuc is null ? "" : Check.Invariant($"real halves {RealAuc:F3} ± {RealAucStandardError:F3}, "))}{ClassifierRows} rows of each");
+        string halves = RealAuc is null ? "" : Check.Invariant($"real halves {RealAuc:F3} ± {RealAucStandardError:F3}, ");
+        Line($"classifier AUC   {Auc:F3} ± {AucStandardError:F3}   {halves}{ClassifierRows} rows of each");
         Line($"marginal error   {MarginalError:F4}          noise {MarginalNoise:F4}");
         if (PairError is not null)
             Line($"pair error       {PairError:F4}          noise {PairNoise:F4}, {Pairs} {(Pairs == 1 ? "pair" : "pairs")}");
@@ -103,7 +104,8 @@ public sealed record SampleComparison(
         if (Copies is { } copies)
         {
             Line($"nearest training row   mean distance {copies.GeneratedDistance:G4}, of real rows {copies.RealDistance:G4}: ratio {copies.DistanceRatio:F3}");
-            Line($"                       nearer than a real row {copies.NearerShare:P1} (z = {copies.ZScore:F1}); exact copies {copies.GeneratedCopies:P2}, of real rows {copies.RealCopies:P2}");
+            Line($"                       nearer than a real row {100 * copies.NearerShare:F1} % (z = {copies.ZScore:F1})");
+            Line($"exact copies           {100 * copies.GeneratedCopies:F2} %, of real rows {100 * copies.RealCopies:F2} %");
         }
         Line($"");
         var columns = Columns.OrderByDescending(column => column.Importance).ThenByDescending(column => column.Distance - column.Noise).Take(MostColumns).ToArray();
@@ -117,7 +119,8 @@ public sealed record SampleComparison(
             column => Check.Invariant($"{100 * column.MissingGenerated:F1} %"),
             column => Check.Invariant($"{100 * column.Importance:F1} %"),
         ];
-        Table(["column", "", "distance", "noise", "missing: real", "generated", "importance"], [.. columns.Select(column => cells.Select(cell => cell(column)).ToArray())], leftmost: 2);
+        Table(["column", "", "distance", "noise", "missing: real", "generated", "importance"],
+            [.. columns.Select(column => cells.Select(cell => cell(column)).ToArray())], leftmost: 2);
         if (Columns.Count > columns.Length)
             Line($"… and {Columns.Count - columns.Length} more columns");
         if (WorstPairs.Count > 0)
@@ -158,7 +161,10 @@ public sealed record SampleComparison(
             return $"A classifier does worse than chance ({auc}), as it does where rows stand in both tables";
         var apart = Columns.Where(column => column.Distance > 3 * column.Noise).MaxBy(column => column.Distance - column.Noise);
         if (apart is not null && apart.Distance - apart.Noise > 0.02)
-            return Check.Invariant($"A classifier cannot tell generated from real rows ({auc}), yet the column '{Shown(apart.Name)}' is distributed otherwise ({apart.Distance:F3}, noise {apart.Noise:F3})");
+        {
+            return $"A classifier cannot tell generated from real rows ({auc}), yet the column '{Shown(apart.Name)}' is distributed otherwise "
+                + Check.Invariant($"({apart.Distance:F3}, noise {apart.Noise:F3})");
+        }
         if (DiscrepancyPValue < 0.01)
             return Check.Invariant($"A classifier cannot tell generated from real rows ({auc}), yet the mean discrepancy can (p = {DiscrepancyPValue:F3})");
         return $"Nothing tells generated from real rows ({auc})";
@@ -189,7 +195,16 @@ public sealed record SampleComparison(
 /// <param name="GeneratedValues">Generated values that are not missing.</param>
 /// <param name="MissingReal">Share of real rows in which the value is missing.</param>
 /// <param name="MissingGenerated">Share of generated rows in which the value is missing.</param>
-public sealed record ColumnDifference(string Name, bool IsCategory, double Distance, double Noise, double Importance, long RealValues, long GeneratedValues, double MissingReal, double MissingGenerated)
+public sealed record ColumnDifference(
+    string Name,
+    bool IsCategory,
+    double Distance,
+    double Noise,
+    double Importance,
+    long RealValues,
+    long GeneratedValues,
+    double MissingReal,
+    double MissingGenerated)
 {
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

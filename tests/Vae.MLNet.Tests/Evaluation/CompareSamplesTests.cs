@@ -383,6 +383,8 @@ public sealed class CompareSamplesTests
 
         var stopping = options with { Progress = new Direct(step => { if (step.Step == "classifier") source.Cancel(); }) };
         Assert.ThrowsExactly<OperationCanceledException>(() => Compare(People(200, 1), People(200, 2), stopping));
+        var failing = options with { CancellationToken = default, Progress = new Direct(step => { if (step.Step == "classifier") throw new FormatException("mine"); }) };
+        Assert.ThrowsExactly<FormatException>(() => Compare(People(200, 1), People(200, 2), failing));
     }
 
     [TestMethod]
