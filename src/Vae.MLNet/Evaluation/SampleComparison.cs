@@ -153,9 +153,9 @@ public sealed record SampleComparison(
         string auc = Check.Invariant($"AUC {Auc:F3} ± {AucStandardError:F3}");
         if (IsDistinguishable)
         {
-            string how = Auc < 0.55 ? "hardly" : Auc < 0.65 ? "a little" : Auc < 0.8 ? "often" : Auc < 0.95 ? "mostly" : "nearly always";
+            string how = Auc < 0.55 ? "rarely" : Auc < 0.65 ? "sometimes" : Auc < 0.8 ? "often" : Auc < 0.95 ? "mostly" : "nearly always";
             string[] telling = [.. Columns.Where(column => column.Importance > 0).OrderByDescending(column => column.Importance).Take(3).Select(column => $"'{Shown(column.Name)}'")];
-            return $"A classifier tells generated from real rows {how} apart ({auc}), above all by {string.Join(", ", telling)}";
+            return $"A classifier {how} tells generated from real rows ({auc}), above all by {string.Join(", ", telling)}";
         }
         if (0.5 - Auc > Certain * AucStandardError)
             return $"A classifier does worse than chance ({auc}), as it does where rows stand in both tables";
