@@ -14,7 +14,7 @@ internal static class CommandLine
         var root = new RootCommand("Variational autoencoders for tables and trajectories: train one, encode data, sample, interpolate and optimise in its latent space.") { json };
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        ToolCommand[] commands = [new TrainCommand(), new EncodeCommand(), new SampleCommand(), new InterpolateCommand(), new OptimizeCommand(), new EvaluateCommand(), new InspectCommand()];
+        ToolCommand[] commands = [new TrainCommand(), new EncodeCommand(), new SampleCommand(), new InterpolateCommand(), new OptimizeCommand(), new EvaluateCommand(), new CompareCommand(), new InspectCommand()];
         foreach (var command in commands)
         {
             command.SetAction((result, token) => Task.Run(() =>

@@ -107,7 +107,8 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
         return this with { View = view, _firstRow = row };
     }
 
-    private static bool IsArray(string path)
+    /// <summary>Whether a file is NumPy's.</summary>
+    public static bool IsArray(string path)
     {
         string ending = System.IO.Path.GetExtension(path).ToLowerInvariant();
         if (ending is ".npy" or ".npz" or ".csv" or ".tsv" or ".txt")
@@ -183,7 +184,7 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
     }
 
     /// <summary>Places of the columns asked for: names where there is a header, or numbers that count from 0.</summary>
-    private static int[] Choose(string path, IReadOnlyList<string>? header, int count, IReadOnlyList<string>? columns)
+    public static int[] Choose(string path, IReadOnlyList<string>? header, int count, IReadOnlyList<string>? columns)
     {
         if (columns is null)
             return [.. Enumerable.Range(0, count)];
@@ -239,7 +240,7 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
     }
 
     /// <summary>pandas writes its index as a first column without a name, and calls it 'Unnamed: 0' when it has read and written it once more.</summary>
-    private static void WarnOfIndex(string path, IReadOnlyList<string>? header, int[] chosen, Terminal terminal)
+    public static void WarnOfIndex(string path, IReadOnlyList<string>? header, int[] chosen, Terminal terminal)
     {
         if (header is not { Count: > 1 } || header[0] is not ("" or "Unnamed: 0"))
             return;

@@ -1,19 +1,22 @@
 namespace Vae.MLNet.Tool;
 
-/// <summary>A folder that appears when it is complete: written beside its place, then moved there; a folder of an earlier model gives way at that moment.</summary>
+/// <summary>A folder that appears when it is complete: written beside its place, then moved there; a folder of an earlier result gives way at that moment.</summary>
 internal sealed class NewFolder : IDisposable
 {
     private readonly string _path, _temporary;
     private bool _complete;
 
-    public NewFolder(string path)
+    /// <param name="path">The folder.</param>
+    /// <param name="record">A file by which an earlier result is known.</param>
+    /// <param name="result">What the folder is for, in errors.</param>
+    public NewFolder(string path, string record = ModelSource.RecordName, string result = "a model of 'vae-mlnet train'")
     {
         _path = Path.TrimEndingDirectorySeparator(path);
         if (System.IO.File.Exists(_path))
             throw new UsageException($"--output '{_path}' is a file; a folder is expected.");
-        if (Directory.Exists(_path) && Directory.EnumerateFileSystemEntries(_path).Any() && !System.IO.File.Exists(Path.Combine(_path, ModelSource.RecordName)))
-            throw new UsageException($"The folder '{_path}' holds other things than a model of 'vae-mlnet train'; it is left alone.");
-        string parent = Path.GetDirectoryName(_path) ?? throw new UsageException($"--output '{_path}' is no folder for a model.");
+        if (Directory.Exists(_path) && Directory.EnumerateFileSystemEntries(_path).Any() && !System.IO.File.Exists(Path.Combine(_path, record)))
+            throw new UsageException($"The folder '{_path}' holds other things than {result}; it is left alone.");
+        string parent = Path.GetDirectoryName(_path) ?? throw new UsageException($"--output '{_path}' is no folder for {result}.");
         _temporary = Path.Combine(parent, $".{Path.GetFileName(_path)}.{Guid.NewGuid():N}.tmp");
         Directory.CreateDirectory(_temporary);
     }

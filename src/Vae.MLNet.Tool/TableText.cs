@@ -21,7 +21,7 @@ internal enum HeaderMode
 /// <param name="Separator">Between fields; a space stands for any run of blanks. Null: found from the text.</param>
 internal sealed record TableSettings(HeaderMode Header, char? Separator);
 
-/// <summary>A table of numbers in text: .csv, .tsv, what numpy.savetxt writes, and the same in .gz. A missing value is NaN.</summary>
+/// <summary>A table in text: .csv, .tsv, what numpy.savetxt writes, and the same in .gz. It is read as numbers, of which a missing one is NaN, or as the text of its fields.</summary>
 internal sealed class TableText
 {
     /// <summary>Letters from which the separator is found.</summary>
@@ -37,12 +37,17 @@ internal sealed class TableText
 
     private readonly string _path;
     private readonly char _separator;
+
+    /// <summary>The text of fields, each kept once; null where numbers are read.</summary>
+    private readonly Dictionary<string, string>? _pool;
+
     private (int Line, string Text)? _comma, _point;
 
-    private TableText(string path, char separator)
+    private TableText(string path, char separator, bool asText)
     {
         _path = path;
         _separator = separator;
+        _pool = asText ? new(StringComparer.Ordinal) : null;
     }
 
     /// <summary>Names of all columns of the file; null without a header.</summary>
@@ -52,6 +57,9 @@ internal sealed class TableText
     public required IReadOnlyList<int> Columns { get; init; }
 
     public List<float[]> Rows { get; } = [];
+
+    /// <summary>The fields of the rows where they are read as text, empty where the value is missing.</summary>
+    public List<string[]> Texts { get; } = [];
 
     /// <summary>Lines of the file where the rows start, from 1.</summary>
     public List<int> Lines { get; } = [];
@@ -84,15 +92,16 @@ internal sealed class TableText
     /// <param name="choose">The columns to read, from the names (null without a header) and the number of all columns.</param>
     /// <param name="note">Told what was taken for granted.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
+    /// <param name="asText">Whether fields are read as text rather than as numbers.</param>
     public static TableText Read(string path, TableSettings settings, IReadOnlyList<string>? expected, Func<IReadOnlyList<string>?, int, int[]> choose, Action<string> note,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, bool asText = false)
     {
         try
         {
             using var text = new TextFile(path);
             var (head, whole) = text.ReadHead(HeadLength);
             char separator = settings.Separator ?? FindSeparator(path, head, whole, note);
-            var table = Read(path, separator, settings.Header, expected, choose, note, new TableCleaner(path, head, text.Reader, separator, partial: false), cancellationToken);
+            var table = Read(path, separator, settings.Header, expected, choose, note, new TableCleaner(path, head, text.Reader, separator, partial: false), cancellationToken, asText);
             if (text.ForeignBytes)
                 note($"'{path}' is not UTF-8 throughout; bytes that are not are read as Latin-1.");
             return table;
@@ -104,7 +113,7 @@ internal sealed class TableText
     }
 
     private static TableText Read(string path, char separator, HeaderMode mode, IReadOnlyList<string>? expected, Func<IReadOnlyList<string>?, int, int[]> choose, Action<string> note,
-        TableCleaner cleaner, CancellationToken cancellationToken)
+        TableCleaner cleaner, CancellationToken cancellationToken, bool asText)
     {
         using var reader = Reader(cleaner, separator);
         var first = new List<(string[] Fields, int Line)>();
@@ -148,7 +157,7 @@ internal sealed class TableText
             first.RemoveAt(0);
         }
         int[] columns = choose(header, width);
-        var table = new TableText(path, separator) { Columns = columns, Header = header };
+        var table = new TableText(path, separator, asText) { Columns = columns, Header = header };
         foreach (var (fields, start) in first)
             table.Add(fields, start, width);
         first.Clear();
@@ -170,7 +179,7 @@ internal sealed class TableText
             }
             table.Add(row, width);
         }
-        if (table.Rows.Count == 0)
+        if (table.Lines.Count == 0)
             throw new InvalidDataException($"'{path}' has a header and no rows.");
         if (table._comma is not null)
             note($"'{path}': the comma is read as the decimal sign.");
@@ -181,18 +190,55 @@ internal sealed class TableText
     {
         int line = row.LineNumberFrom;
         CheckWidth(row.ColCount, line, width);
+        Lines.Add(line);
+        if (_pool is not null)
+        {
+            var texts = new string[Columns.Count];
+            for (int i = 0; i < texts.Length; i++)
+                texts[i] = Pooled(row[Columns[i]].Span);
+            Texts.Add(texts);
+            return;
+        }
         var values = new float[Columns.Count];
         for (int i = 0; i < values.Length; i++)
             values[i] = Parse(row[Columns[i]].Span, line, Columns[i]);
         Rows.Add(values);
-        Lines.Add(line);
     }
 
     private void Add(string[] fields, int line, int width)
     {
         CheckWidth(fields.Length, line, width);
-        Rows.Add([.. Columns.Select(column => Parse(fields[column], line, column))]);
         Lines.Add(line);
+        if (_pool is not null)
+            Texts.Add([.. Columns.Select(column => Pooled(fields[column]))]);
+        else
+            Rows.Add([.. Columns.Select(column => Parse(fields[column], line, column))]);
+    }
+
+    private string Pooled(ReadOnlySpan<char> field)
+    {
+        field = field.Trim();
+        if (IsMissing(field))
+            return "";
+        var pool = _pool!.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (!pool.TryGetValue(field, out string? text))
+            pool[field] = text = TableCleaner.Restore(field.ToString());
+        return text;
+    }
+
+    /// <summary>A column that was read as text, as numbers; null where it holds anything else. Missing ones are NaN.</summary>
+    /// <param name="column">Place among <see cref="Columns"/>.</param>
+    public float[]? Numbers(int column)
+    {
+        var numbers = new float[Texts.Count];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            if (Texts[i][column].Length == 0)
+                numbers[i] = float.NaN;
+            else if (!TryNumber(Texts[i][column], _separator, out numbers[i]))
+                return null;
+        }
+        return numbers;
     }
 
     private void CheckWidth(int found, int line, int width)
@@ -201,7 +247,7 @@ internal sealed class TableText
             throw new InvalidDataException(Invariant($"{Place(line)}: {width} {(width == 1 ? "field is" : "fields are")} expected, {found} {(found == 1 ? "was" : "were")} found, separated by {Name(_separator)}."));
     }
 
-    private string Place(int line) => Invariant($"'{_path}', row {Rows.Count}, line {line}");
+    private string Place(int line) => Invariant($"'{_path}', row {Math.Max(Rows.Count, Texts.Count)}, line {line}");
 
     private float Parse(ReadOnlySpan<char> field, int line, int column)
     {

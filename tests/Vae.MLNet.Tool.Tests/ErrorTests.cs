@@ -31,7 +31,7 @@ public sealed class ErrorTests
     public void Help_HasExamples()
     {
         using var sandbox = new Sandbox();
-        foreach (string command in new[] { "train", "encode", "sample", "interpolate", "optimize", "evaluate", "inspect" })
+        foreach (string command in new[] { "train", "encode", "sample", "interpolate", "optimize", "evaluate", "compare", "inspect" })
         {
             var run = sandbox.Run(command, "--help");
             Assert.AreEqual(ExitCodes.Done, run.Code);

@@ -13,6 +13,7 @@ internal enum Purpose
     Sample,
     Draw,
     SelfCheck,
+    Comparison,
 }
 
 /// <summary>
