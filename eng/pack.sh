@@ -38,7 +38,7 @@ depends() {
 }
 version=$(cd .feed && ls Vae.MLNet.Inference.*.nupkg | sed 's/^Vae\.MLNet\.Inference\.\(.*\)\.nupkg$/\1/')
 depends Vae.MLNet.Inference Microsoft.ML.OnnxRuntime
-depends Vae.MLNet Google.Protobuf Microsoft.ML Microsoft.ML.FastTree Microsoft.ML.OnnxRuntime Microsoft.ML.OnnxTransformer System.Numerics.Tensors TorchSharp Vae.MLNet.Inference
+depends Vae.MLNet Google.Protobuf Microsoft.ML Microsoft.ML.FastTree Microsoft.ML.OnnxRuntime Microsoft.ML.OnnxTransformer Sep System.Numerics.Tensors TorchSharp Vae.MLNet.Inference
 for name in Vae.MLNet Vae.MLNet.Inference; do
   for kind in nupkg snupkg; do
     [ -s ".feed/$name.$version.$kind" ] || { echo "$name.$version.$kind was not made." >&2; exit 1; }

@@ -17,6 +17,7 @@ internal static class EntryPoints
         Directory.CreateDirectory(own);
         Conformations.Run(ml, chains);
         Tables.Run(ml);
+        TypedTables.Run(ml, own);
         ModelFiles.Run(ml, own);
         Anomalies.Run(ml, own);
         MissingValues.Run(ml);

@@ -161,6 +161,11 @@ internal sealed class PipelineExport
 
     private void Fitted(FittedTransformer fitted, string position)
     {
+        if (fitted is TableVaeTransformer)
+        {
+            throw new NotSupportedException($"{TypeName(fitted)} at {position} reads many typed columns, which an exported pipeline of one vector does not have: " +
+                "write its graphs with Model.Save and Model.ExportSampler.");
+        }
         string prefix = $"{Check.GraphSpace}{position}/";
         var vae = fitted as VaeTransformer;
         byte[] file = fitted.CreateSavedModel();

@@ -57,7 +57,7 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
         return Generic(onnx, entry, kind);
     }
 
-    private static bool HasModel(string kind) => kind is VaeMetadata.VaeKind or VaeMetadata.SequenceKind or VaeMetadata.SiteIndependentKind;
+    private static bool HasModel(string kind) => kind is VaeMetadata.VaeKind or VaeMetadata.TableKind or VaeMetadata.SequenceKind or VaeMetadata.SiteIndependentKind;
 
     private VaeImputingTransformer? Imputer(OnnxTransformer onnx, PipelineArchive.Entry entry)
     {
@@ -171,6 +171,8 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
     private FittedTransformer? Modelled(PipelineArchive.Entry entry)
     {
         var file = OnnxFile.Parse(entry.Model, "OnnxTransformer");
+        if (entry.Kind == VaeMetadata.TableKind)
+            return TableVaeTransformer.Read(context, file);
         if (file.Model.Graph.Input.Count != 1)
             return null;
         string input = file.Model.Graph.Input[0].Name;
@@ -252,6 +254,7 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
     {
         SequenceVaeTransformer sequences => Schema(made.InputColumnName, sequences.Model.Layout.Length, NumberDataViewType.Int64),
         SiteIndependentTransformer site => Schema(made.InputColumnName, site.Model.Layout.Length, NumberDataViewType.Int64),
+        TableVaeTransformer table => table.TableSchema(),
         VaeTransformer vae => Schema(made.InputColumnName, vae.Model.FeatureCount),
         _ => throw Check.OutOfRange(nameof(made), made.GetType().Name, "a transform with a model"),
     };

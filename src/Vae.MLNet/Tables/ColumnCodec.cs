@@ -1,3 +1,5 @@
+using Microsoft.ML.Data;
+
 namespace Vae.MLNet.Tables;
 
 /// <summary>
@@ -114,7 +116,7 @@ internal sealed class ColumnCodec
             else
                 distinct.Add((value, 1));
         }
-        int wanted = BinsFor(values.Length), decimals = DecimalsOf(distinct);
+        int wanted = BinsFor(values.Length), decimals = DecimalsOf(distinct, column.Type == NumberDataViewType.Single);
         var bins = new List<List<(double Value, int Count)>>();
         if (distinct.Count <= Math.Min(2 * wanted, 128))
         {
@@ -228,17 +230,20 @@ internal sealed class ColumnCodec
     }
 
     /// <summary>Digits after the point that all values have at most, or -1.</summary>
-    private static int DecimalsOf(List<(double Value, int Count)> distinct)
+    private static int DecimalsOf(List<(double Value, int Count)> distinct, bool single)
     {
         const int Most = 6;
         for (int digits = 0; digits <= Most; digits++)
         {
             double scale = Math.Pow(10, digits);
-            // Single-precision columns hold 0.1 as 0.100000001.
-            if (distinct.All(item => Math.Abs(item.Value * scale - Math.Round(item.Value * scale)) <= 1e-6 * Math.Max(1, Math.Abs(item.Value)) && Math.Abs(item.Value * scale) < 1e15))
+            if (distinct.All(item => IsWhole(item.Value * scale)))
                 return digits;
         }
         return -1;
+
+        // Single-precision columns hold 0.1 as 0.100000001; beyond its digits nothing can be told.
+        bool IsWhole(double scaled) =>
+            Math.Abs(scaled) < 1e15 && Math.Abs(scaled - Math.Round(scaled)) <= Math.Min(0.02, (single ? 2e-7 : 1e-12) * Math.Abs(scaled) + 1e-9);
     }
 
     /// <summary>States of the one or two tokens of each row.</summary>

@@ -1,5 +1,4 @@
-using System.Runtime.InteropServices;
-using Microsoft.ML.Data;
+using System.Text.Json;
 using Vae.MLNet.Onnx;
 using static Vae.MLNet.Onnx.OnnxGraph;
 
@@ -9,7 +8,25 @@ namespace Vae.MLNet.Tables;
 /// <param name="Latent">Column of the posterior mean.</param>
 /// <param name="Score">Column of the score.</param>
 /// <param name="Contributions">Column of each column's part of the score; null for none.</param>
-internal sealed record TableColumnNames(string Latent, string Score, string? Contributions);
+internal sealed record TableColumnNames(string Latent, string Score, string? Contributions)
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, MaxDepth = 4 };
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    /// <summary>Null where the text is not such a description.</summary>
+    public static TableColumnNames? FromJson(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<TableColumnNames>(text, Json) is { Latent: not null, Score: not null } names ? names : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
 
 /// <summary>The graphs of a table's model: raw typed columns to latent vector and score, and noise to raw typed columns.</summary>
 internal static class TableGraphs
@@ -38,7 +55,7 @@ internal static class TableGraphs
         }
         graph.Output(OutputColumn.VectorName(names.Score), OnnxType.Float, Batch, 1);
         Describe(graph, schema, VaeMetadata.TableKind);
-        graph.Metadata(VaeMetadata.Columns, System.Text.Json.JsonSerializer.Serialize(names));
+        graph.Metadata(VaeMetadata.Columns, names.ToJson());
         return graph.ToBytes();
     }
 
@@ -338,7 +355,7 @@ internal static class TableGraphs
         {
             var tokens = new List<string>();
             var outside = new List<string>();
-            string unseen = _graph.LongConstant("unseen", -1);
+            string? minusOne = null;
             for (int c = 0; c < inputs.Length; c++)
             {
                 var codec = _schema.Codecs[c];
@@ -364,7 +381,7 @@ internal static class TableGraphs
                     continue;
                 }
                 string gap = _graph.Node("IsNaN", [value]);
-                string absent = codec.HasMissing ? _graph.LongConstant("absent", codec.MissingState) : unseen;
+                string absent = codec.HasMissing ? _graph.LongConstant("absent", codec.MissingState) : Unseen();
                 string bin = Count(value, codec.Edges);
                 string first = _graph.Node("Where", [gap, absent, codec.AllMissing ? _graph.LongConstant("none", -1) : bin]);
                 tokens.Add(first);
@@ -372,7 +389,7 @@ internal static class TableGraphs
                 {
                     string edges = _graph.Reshape(_graph.Node("Gather", [_graph.DoubleConstant("leaf.edges", codec.LeafEdges, codec.Bins, codec.Leaves - 1), bin], null, ("axis", 0L)), -1, codec.Leaves - 1);
                     string leaf = Sum(_graph.Node("Greater", [value, edges]));
-                    tokens.Add(_graph.Node("Where", [_graph.Node("Less", [first, _graph.LongConstant("zero", 0)]), unseen, leaf]));
+                    tokens.Add(_graph.Node("Where", [_graph.Node("Less", [first, _graph.LongConstant("zero", 0)]), Unseen(), leaf]));
                 }
                 string above = _graph.Subtract(value, _graph.DoubleScalar(codec.Maximum)), beneath = _graph.Subtract(_graph.DoubleScalar(codec.Minimum), value);
                 string far = _graph.Divide(_graph.Node("Max", [above, beneath, _graph.DoubleScalar(0)]), _graph.DoubleScalar(codec.Spread));
@@ -380,6 +397,8 @@ internal static class TableGraphs
                 outside.Add(_graph.Node("Cast", [_graph.Node("Where", [gap, _graph.DoubleScalar(0), term])], null, ("to", (long)OnnxType.Float)));
             }
             return (tokens.Count == 1 ? tokens[0] : _graph.Node("Concat", [.. tokens], null, ("axis", 1L)), outside.Count == 1 ? outside[0] : _graph.Node("Concat", [.. outside], null, ("axis", 1L)));
+
+            string Unseen() => minusOne ??= _graph.LongConstant("unseen", -1);
         }
 
         /// <summary>How many edges lie below each value, [N, 1].</summary>
@@ -418,7 +437,7 @@ internal static class TableGraphs
 
         public string After(string embedded) => _graph.Node("MatMul", [embedded, WeightsAfter]);
 
-        /// <summary>Each column's part of the score, [N, columns]: minus the log probability of its cell beside the others, and how far outside it lies.</summary>
+        /// <summary>Each column's part of the score, [N, columns]: minus the log probability of its cell beside the others and by itself, and how far outside it lies.</summary>
         public string Contributions(string tokens, string known, string sum, string outside, string? output)
         {
             int count = _shape.Tokens;
@@ -433,9 +452,13 @@ internal static class TableGraphs
             string picks = _graph.Node("Unsqueeze", [_graph.Node("Transpose", [safe], null, ("perm", new[] { 1L, 0 })), _graph.Ints(2)]);
             string own = _graph.Node("Transpose", [_graph.Node("Squeeze", [_graph.Node("GatherElements", [logs, picks], null, ("axis", 2L)), _graph.Ints(2)])], null, ("perm", new[] { 1L, 0 }));
             // What was never seen is as likely as one row in all; a leaf counts only where its bin has several.
-            string nats = _graph.Node("Neg", [_graph.Multiply(own, known)]);
+            string nats = _graph.Node("Neg", [own]);
             if (count > _schema.Codecs.Count)
                 nats = _graph.Multiply(nats, Counts(safe));
+            long[] offsets = [.. Enumerable.Range(0, count).Select(token => (long)token * _shape.Widest)];
+            string places = _graph.Add(safe, _graph.Constant("surprise.offsets", (ReadOnlySpan<long>)offsets, 1, count));
+            string surprise = _graph.Node("Gather", [_graph.Constant("surprise", (ReadOnlySpan<float>)[.. _schema.Surprise.Select(value => (float)value)], _schema.Surprise.Length), places], null, ("axis", 0L));
+            nats = _graph.Multiply(_graph.Add(nats, surprise), known);
             var lead = new float[count];
             var member = new float[count * _schema.Codecs.Count];
             long[] leads = Leads(_schema);

@@ -87,7 +87,8 @@ internal sealed class TableNetwork : IDisposable
         }
         _before = Expand(before);
         _after = Expand(after);
-        _smooth = tensor(smooth, [tokens, widest, TableShape.Smooth]).DetachFromDisposeScope();
+        using (NewDisposeScope())
+            _smooth = tensor(smooth, [tokens, widest, TableShape.Smooth]).clone().DetachFromDisposeScope();
         var padding = new float[tokens * widest];
         for (int token = 0; token < tokens; token++)
             Array.Fill(padding, -1e9f, token * widest + shape.States[token], widest - shape.States[token]);

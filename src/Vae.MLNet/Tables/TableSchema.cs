@@ -30,6 +30,9 @@ internal sealed record TableSchema
 
     public required LatentMixture Prior { get; init; }
 
+    /// <summary>Minus the logarithm of each state's share among the training rows, in nats, [tokens, widest]; zero for leaves.</summary>
+    public required double[] Surprise { get; init; }
+
     /// <summary>Rows trained on.</summary>
     public required int Rows { get; init; }
 
@@ -44,6 +47,9 @@ internal sealed record TableSchema
         [.. Codecs.SelectMany(codec => codec.HasLeaves ? new[] { codec.States, codec.Leaves } : [codec.States])],
         [.. Codecs.SelectMany((codec, i) => codec.HasLeaves ? new[] { i, i } : [i])],
         Latent, Embedding, Hidden, EncoderHidden);
+
+    /// <summary>ML.NET's type of a column.</summary>
+    public Microsoft.ML.Data.DataViewType TypeOf(ColumnCodec codec) => RawTable.TypeOf(Columns.Single(column => column.Name == codec.Name).Type);
 
     /// <summary>Values of the smooth functions at each state, [tokens, widest, 4].</summary>
     public float[] Smooth()
@@ -87,6 +93,8 @@ internal sealed record TableSchema
             throw new JsonException("impossible sizes");
         if (Prior.Weights.Length == 0 || Prior.Means.Length != Prior.Weights.Length * Latent || Prior.Deviations.Length != Prior.Means.Length)
             throw new JsonException("a prior of other sizes");
+        if (Surprise.Length != Shape.Tokens * Shape.Widest)
+            throw new JsonException("shares of states of another number");
         foreach (var codec in Codecs.Where(codec => codec.IsNumber && !codec.AllMissing))
         {
             if (codec.LeafCounts.Length != codec.Bins || codec.LeafEdges.Length != codec.Bins * (codec.Leaves - 1) || codec.Quantiles.Length != codec.Bins * codec.Leaves * (ColumnCodec.Knots + 1))

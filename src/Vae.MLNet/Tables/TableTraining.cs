@@ -81,7 +81,8 @@ internal sealed class TableTraining
         using var outer = NewDisposeScope();
         long total = _shape.Parameters.Sum(parameter => parameter.Shape.Aggregate(1L, (product, dim) => product * dim));
         long decayed = _shape.Parameters.Where(parameter => parameter.Decays).Sum(parameter => parameter.Shape.Aggregate(1L, (product, dim) => product * dim));
-        var flat = tensor(Initial());
+        // A tensor over a managed array lies where that does; one of its own is aligned, so that sums round alike every time.
+        var flat = tensor(Initial()).clone();
         var average = flat.clone();
         using var network = new TableNetwork(_shape, _smooth, flat);
         using var averaged = new TableNetwork(_shape, _smooth, average);

@@ -20,8 +20,8 @@ namespace Vae.MLNet;
 /// a random set of columns that are given, so that one network draws rows, fills gaps, and tells how likely each cell is beside the others
 /// (Uria, Murray and Larochelle 2014). It is trained by the evidence lower bound with free bits. After the training a mixture of normal distributions is fitted to the
 /// latent vectors, from which rows are drawn.</para>
-/// <para>The score of a row is the sum over its columns of minus the log probability of the cell beside all others, in nats, and for numbers beyond all that was seen
-/// 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
+/// <para>The score of a row is the sum over its columns of minus the log probability of the cell beside all others and of the cell by itself, in nats, and for numbers
+/// beyond all that was seen 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
 ///
 /// | | |
 /// |---|---|
@@ -91,6 +91,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         }, _options.CancellationToken);
         schema = schema with
         {
+            Surprise = Surprise(schema.Shape, tokens, count),
             Prior = Prior(schema, parameters, tokens, count),
             History = new()
             {
@@ -130,6 +131,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
             Hidden = Math.Clamp(2048 / tokens, 4, (int)Math.Round(24 + 40 * size)),
             EncoderHidden = 128,
             Prior = new([1], new double[_options.LatentDimension], [.. Enumerable.Repeat(1.0, _options.LatentDimension)]),
+            Surprise = [],
             Rows = rows,
             Threshold = 0,
             History = new() { TrainingRows = rows, ValidationRows = 0, Steps = 0, StoppedEarly = false, Checks = [] },
@@ -157,6 +159,23 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         };
     }
 
+    private static double[] Surprise(TableShape shape, byte[] tokens, int rows)
+    {
+        var surprise = new double[shape.Tokens * shape.Widest];
+        for (long i = 0; i < tokens.LongLength; i++)
+            surprise[i % shape.Tokens * shape.Widest + tokens[i]]++;
+        for (int token = 0; token < shape.Tokens; token++)
+        {
+            bool lead = token == 0 || shape.Columns[token - 1] != shape.Columns[token];
+            for (int state = 0; state < shape.Widest; state++)
+            {
+                ref double value = ref surprise[token * shape.Widest + state];
+                value = lead ? -Math.Log((value + 0.5) / (rows + 0.5 * shape.States[token])) : 0;
+            }
+        }
+        return surprise;
+    }
+
     /// <summary>The prior, from a draw of the posterior of each of up to 10,000 rows.</summary>
     private LatentMixture Prior(TableSchema schema, float[] parameters, byte[] tokens, int rows)
     {
@@ -164,7 +183,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var network = new TableNetwork(schema.Shape, schema.Smooth(), tensor(parameters));
+        using var network = new TableNetwork(schema.Shape, schema.Smooth(), tensor(parameters).clone());
         int width = schema.Shape.Tokens, used = Math.Min(rows, Most);
         long[] order = SeedStream.Permutation(rows, _options.Seed, Purpose.Pool);
         var random = new SeededRandom(_options.Seed, 1);

@@ -43,6 +43,20 @@ public sealed class TableVaeTransformer : FittedTransformer
     /// <summary>Column of each table column's part of the score, in the order of <see cref="FittedTransformer.InputNames"/>; null where there is none.</summary>
     public string? ContributionsColumnName => _names.Contributions;
 
+    /// <summary>The transform whose model a file holds; null where the file does not name its columns.</summary>
+    internal static TableVaeTransformer? Read(MLContext context, OnnxFile file)
+    {
+        var model = TableVaeModel.Read(file);
+        return file.Metadata.TryGetValue(VaeMetadata.Columns, out string? text) && TableColumnNames.FromJson(text) is { } names
+            ? new(context, model, names, Columns(model).Schema)
+            : null;
+    }
+
+    /// <summary>A schema that has just the columns that are read.</summary>
+    internal DataViewSchema TableSchema() => Columns(Model).Schema;
+
+    private static TableDataView Columns(TableVaeModel model) => new([.. model.Schema.Codecs.Select(codec => TableTensors.Empty(codec.Name, model.Schema.TypeOf(codec)))], 0);
+
     /// <summary>Draws new rows; see <see cref="TableVaeModel.Synthesize"/>.</summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Seed: the same one gives the same rows.</param>
@@ -80,8 +94,7 @@ public sealed class TableVaeTransformer : FittedTransformer
     {
         using var stream = new MemoryStream(CreateSavedModel(), writable: false);
         string[] outputs = [.. OutputColumns.Select(output => output.TensorName)];
-        var empty = new TableDataView([.. Model.Schema.Codecs.Select(codec => TableTensors.Empty(codec.Name, RawTable.TypeOf(Model.Schema.Columns.Single(column => column.Name == codec.Name).Type)))], 0);
-        var onnx = Context.Transforms.ApplyOnnxModel(outputs, [.. InputNames], stream).Fit(empty);
+        var onnx = Context.Transforms.ApplyOnnxModel(outputs, [.. InputNames], stream).Fit(Columns(Model));
         return ScalarColumns.Finish(Context, onnx, OutputColumns, FitColumnNames);
     }
 
