@@ -154,7 +154,7 @@ internal sealed class OnnxGraph
     {
         string name = Unique("lookup");
         AddNode("LabelEncoder", [x], [name], "ai.onnx.ml",
-            (keys is string[] ? "keys_strings" : "keys_int64s", keys), (values is string[] ? "values_strings" : "values_int64s", values),
+            (keys is string[]? "keys_strings" : "keys_int64s", keys), (values is string[]? "values_strings" : "values_int64s", values),
             (otherwise is string ? "default_string" : "default_int64", otherwise));
         (_outer ?? this)._usesMl = true;
         return name;

@@ -60,7 +60,9 @@ internal static class TableSurvey
             {
                 return (null, new()
                 {
-                    Name = column.Name, Kind = ColumnKind.Ignored, Type = type,
+                    Name = column.Name,
+                    Kind = ColumnKind.Ignored,
+                    Type = type,
                     Reason = Check.Invariant($"{distinct} different texts in {present} rows: identifiers or free text"),
                     MissingShare = 1 - (double)present / rows.Length,
                 });

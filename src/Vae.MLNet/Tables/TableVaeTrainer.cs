@@ -117,7 +117,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => ColumnShapes.Append(_context, Check.NotNull(inputSchema),
         TableVaeTransformer.Outputs(new(_options.LatentColumnName, _options.ScoreColumnName, _options.ContributionsColumnName), _options.LatentDimension, [""]));
 
-    /// <summary>Sizes by the number of rows and tokens; the constants were chosen by held-out likelihood on six public tables of 344 to 48,842 rows.</summary>
+    /// <summary>Sizes by the number of rows and tokens; the constants were chosen by held-out likelihood on public tables of 344 to 48,842 rows.</summary>
     private TableSchema Sizes(TableColumn[] columns, ColumnCodec[] codecs, int rows)
     {
         int tokens = codecs.Sum(codec => codec.HasLeaves ? 2 : 1);

@@ -1,8 +1,8 @@
-using Vae.MLNet.Tests.Sequences;
 using System.IO.Compression;
 using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Tests.Sequences;
 
 namespace Vae.MLNet.Tests.Tables;
 

@@ -1,10 +1,10 @@
-using Vae.MLNet.Tests.Sequences;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Tables;
+using Vae.MLNet.Tests.Sequences;
 
 namespace Vae.MLNet.Tests.Tables;
 
