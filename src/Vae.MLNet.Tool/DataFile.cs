@@ -68,7 +68,7 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
             throw Directory.Exists(path) ? new UsageException($"'{path}' is a folder; a file of rows is expected.") : new FileNotFoundException($"There is no file '{path}'.");
         if (IsArray(path))
         {
-            return settings.Columns is null ? Array(path, settings.Array, model, terminal)
+            return settings.Columns is null ? Array(path, settings, model, terminal)
                 : throw new UsageException($"--columns chooses among the columns of a table; '{path}' is an array.");
         }
         return settings.Array is null ? Table(context, path, settings, model, terminal, cancellationToken)
@@ -121,12 +121,12 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
         return start[..read].StartsWith("PK"u8) || start[..read].StartsWith(NumPyHeader.Magic);
     }
 
-    private static DataFile Array(string path, string? name, ModelInput? model, Terminal terminal)
+    private static DataFile Array(string path, RowSettings settings, ModelInput? model, Terminal terminal)
     {
         NumPyArray array;
         try
         {
-            array = NumPyFile.Read(path, [name])[0];
+            array = NumPyFile.Read(path, [settings.Array], settings.Table.MaxBytes, TableSettings.MaxBytesOption)[0];
         }
         catch (ArgumentException e)
         {
@@ -269,6 +269,11 @@ internal sealed class RowOptions
 
     private readonly Option<string?> _separator = new("--separator") { Description = "What separates the fields of a table: ',', ';', tab, blanks or another sign. Found from the text by default.", HelpName = "sign" };
 
+    private readonly Option<long> _maxBytes = new(TableSettings.MaxBytesOption)
+    {
+        Description = "Memory that the rows may take, in bytes. Default 0: 2 GiB, or 16 times the size of the file where that is more; a compressed file may stand for any amount.",
+    };
+
     private readonly Choice<ColumnMatching>? _matching;
 
     /// <param name="command">The command that gets the options.</param>
@@ -284,6 +289,12 @@ internal sealed class RowOptions
         command.Add(_columns);
         command.Add(_header.Option);
         command.Add(_separator);
+        _maxBytes.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValueOrDefault<long>() < 0)
+                result.AddError($"{TableSettings.MaxBytesOption} has to be at least 0; it is '{result.Tokens[0].Value}'.");
+        });
+        command.Add(_maxBytes);
         if (!forModel)
             return;
         _matching = new("--match", "How the columns of a table are matched with those that the model was trained on.", ColumnMatching.Name);
@@ -293,7 +304,7 @@ internal sealed class RowOptions
     public RowSettings Read(ParseResult arguments) => new(
         arguments.GetValue(_array),
         arguments.GetValue(_columns) is { } columns ? TableText.ParseNames(columns) : null,
-        new(_header.Read(arguments), arguments.GetValue(_separator) is { } separator ? TableText.ParseSeparator(separator) : null),
+        new(_header.Read(arguments), arguments.GetValue(_separator) is { } separator ? TableText.ParseSeparator(separator) : null, arguments.GetValue(_maxBytes)),
         _matching?.Read(arguments) ?? ColumnMatching.Name);
 }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
+using Vae.MLNet.Data;
 using Vae.MLNet.Inference;
 using Vae.MLNet.Scoring;
 
@@ -64,6 +65,9 @@ internal sealed class ModelSource
 
     public static ModelSource Of(string path)
     {
+        // Where folders cannot be exchanged at once, one that a killed training was replacing may be missing.
+        if (!Path.Exists(path))
+            AtomicFolder.Recover(path);
         if (Directory.Exists(path))
         {
             return File.Exists(Path.Combine(path, PipelineName)) ? new(path, folder: true)

@@ -6,19 +6,29 @@ using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Tool;
 
-/// <summary>Writes what a command computed, whole or not at all: .npy (one array), .npz (arrays by name), .csv or .tsv (the numbers side by side).</summary>
+/// <summary>
+/// Writes what a command computed, whole or not at all: .npy (one array), .npz (arrays by name), .csv or .tsv (the numbers side by side). What has no such name and is no
+/// ordinary file, as /dev/stdout, gets .csv.
+/// </summary>
 internal static class ResultFile
 {
-    /// <summary>Fails before the work is done rather than after it.</summary>
-    public static void CheckName(string path, int arrays)
+    /// <summary>Fails before the work is done rather than after it. Where the rows go to the output stream, a command's result gives way.</summary>
+    public static void CheckName(string path, int arrays, Terminal terminal)
     {
         string ending = Ending(path);
         if (ending is not (".npy" or ".npz" or ".csv" or ".tsv"))
             throw new UsageException($"--output has to end in .npy, .npz, .csv or .tsv; it is '{path}'.");
         if (ending == ".npy" && arrays > 1)
             throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"A .npy file holds one array and there are {arrays}: --output has to end in .npz, .csv or .tsv; it is '{path}'."));
-        if (Directory.Exists(path))
-            throw new UsageException($"--output '{path}' is a folder; a file is expected.");
+        try
+        {
+            AtomicFile.CheckFolder(path);
+        }
+        catch (IOException e)
+        {
+            throw new UsageException($"--output: {e.Message}");
+        }
+        terminal.OutputIsTaken = SystemFiles.OpenFile(Path.GetFullPath(path)) == 1;
     }
 
     /// <summary>Writes columns. One as long as a row of the model is an array of the row's size, and has its names where it has none of its own.</summary>
@@ -69,7 +79,11 @@ internal static class ResultFile
     private static bool IsRow(DataViewSchema.Column column, RowFormat format) =>
         column.Type is VectorDataViewType { Size: var size } && size == format.Names.Count && (ColumnSlots.Names(column) is not { } names || names.SequenceEqual(format.Names));
 
-    private static string Ending(string path) => Path.GetExtension(path).ToLowerInvariant();
+    private static string Ending(string path)
+    {
+        string ending = Path.GetExtension(path).ToLowerInvariant();
+        return ending is not (".npy" or ".npz" or ".csv" or ".tsv") && path.Length > 0 && SystemFiles.IsDevice(Path.GetFullPath(path)) ? ".csv" : ending;
+    }
 
     private static void Text(IDataView view, string path, IReadOnlyList<string> columns, RowFormat format, char separator, CancellationToken cancellationToken) => AtomicFile.Write(path, stream =>
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using nietras.SeparatedValues;
+using Vae.MLNet.Data;
 
 namespace Vae.MLNet.Tool;
 
@@ -19,7 +20,12 @@ internal enum HeaderMode
 /// <summary>How a table is read.</summary>
 /// <param name="Header">What the first row is.</param>
 /// <param name="Separator">Between fields; a space stands for any run of blanks. Null: found from the text.</param>
-internal sealed record TableSettings(HeaderMode Header, char? Separator);
+/// <param name="MaxBytes">Memory that the rows may take; 0 for the default.</param>
+internal sealed record TableSettings(HeaderMode Header, char? Separator, long MaxBytes = 0)
+{
+    /// <summary>The option that says <see cref="MaxBytes"/>.</summary>
+    public const string MaxBytesOption = "--max-bytes";
+}
 
 /// <summary>A table in text: .csv, .tsv, what numpy.savetxt writes, and the same in .gz. It is read as numbers, of which a missing one is NaN, or as the text of its fields.</summary>
 internal sealed class TableText
@@ -35,12 +41,16 @@ internal sealed class TableText
     private static readonly (string Word, char Separator)[] Separators =
         [("comma", ','), ("semicolon", ';'), ("tab", '\t'), ("\\t", '\t'), ("pipe", '|'), ("blanks", ' '), ("blank", ' '), ("space", ' ')];
 
+    /// <summary>Memory of a row besides its numbers: the objects that hold them, their places in lists that grow, and the line.</summary>
+    private const int RowBytes = 80;
+
     private readonly string _path;
     private readonly char _separator;
 
     /// <summary>The text of fields, each kept once; null where numbers are read.</summary>
     private readonly Dictionary<string, string>? _pool;
 
+    private long _mostRows;
     private (int Line, string Text)? _comma, _point;
 
     private TableText(string path, char separator, bool asText)
@@ -98,10 +108,10 @@ internal sealed class TableText
     {
         try
         {
-            using var text = new TextFile(path);
+            using var text = new TextFile(path, settings.MaxBytes);
             var (head, whole) = text.ReadHead(HeadLength);
             char separator = settings.Separator ?? FindSeparator(path, head, whole, note);
-            var table = Read(path, separator, settings.Header, expected, choose, note, new TableCleaner(path, head, text.Reader, separator, partial: false), cancellationToken, asText);
+            var table = Read(path, text.MaxBytes, separator, settings.Header, expected, choose, note, new TableCleaner(path, head, text.Reader, separator, partial: false), cancellationToken, asText);
             if (text.ForeignBytes)
                 note($"'{path}' is not UTF-8 throughout; bytes that are not are read as Latin-1.");
             return table;
@@ -112,7 +122,7 @@ internal sealed class TableText
         }
     }
 
-    private static TableText Read(string path, char separator, HeaderMode mode, IReadOnlyList<string>? expected, Func<IReadOnlyList<string>?, int, int[]> choose, Action<string> note,
+    private static TableText Read(string path, long maxBytes, char separator, HeaderMode mode, IReadOnlyList<string>? expected, Func<IReadOnlyList<string>?, int, int[]> choose, Action<string> note,
         TableCleaner cleaner, CancellationToken cancellationToken, bool asText)
     {
         using var reader = Reader(cleaner, separator);
@@ -158,6 +168,8 @@ internal sealed class TableText
         }
         int[] columns = choose(header, width);
         var table = new TableText(path, separator, asText) { Columns = columns, Header = header };
+        // Of text a row holds references to what each value is kept as once.
+        table._mostRows = maxBytes / (RowBytes + (asText ? IntPtr.Size : sizeof(float)) * columns.Length);
         foreach (var (fields, start) in first)
             table.Add(fields, start, width);
         first.Clear();
@@ -243,6 +255,11 @@ internal sealed class TableText
 
     private void CheckWidth(int found, int line, int width)
     {
+        if (Rows.Count >= _mostRows)
+        {
+            throw new InvalidDataException(Invariant(
+                $"'{_path}': in memory its rows take more than {TableSettings.MaxBytesOption} allows, {_mostRows} rows of {Columns.Count} numbers. A larger {TableSettings.MaxBytesOption} reads it."));
+        }
         if (found != width)
             throw new InvalidDataException(Invariant($"{Place(line)}: {width} {(width == 1 ? "field is" : "fields are")} expected, {found} {(found == 1 ? "was" : "were")} found, separated by {Name(_separator)}."));
     }
@@ -453,9 +470,10 @@ internal sealed class TableText
     {
         private readonly Latin1Fallback _fallback = new();
 
-        public TextFile(string path)
+        public TextFile(string path, long maxBytes)
         {
             Stream stream = File.OpenRead(path);
+            MaxBytes = maxBytes > 0 ? maxBytes : NumPyFile.DefaultMaxBytes(stream.CanSeek ? stream.Length : 0);
             if (IsCompressed(stream, path))
                 stream = new GZipStream(stream, CompressionMode.Decompress);
             var encoding = (Encoding)new UTF8Encoding(false).Clone();
@@ -464,6 +482,9 @@ internal sealed class TableText
         }
 
         public StreamReader Reader { get; }
+
+        /// <summary>Memory that the rows may take.</summary>
+        public long MaxBytes { get; }
 
         public bool ForeignBytes => _fallback.Used;
 

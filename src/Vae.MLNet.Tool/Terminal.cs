@@ -34,17 +34,21 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
     /// <summary>Whether results are one JSON document.</summary>
     public bool Json { get; set; }
 
+    /// <summary>Whether a command's rows go to the output stream, so that its result goes to the other.</summary>
+    public bool OutputIsTaken { get; set; }
+
     public static string Serialize(object value) => JsonSerializer.Serialize(value, JsonOptions);
 
     /// <summary>Writes a command's result: as JSON, or as tables for people.</summary>
     public void Result(object json, params ReadOnlySpan<Table> tables)
     {
+        var writer = OutputIsTaken ? error : output;
         if (Json)
         {
-            output.WriteLine(Serialize(json));
+            writer.WriteLine(Serialize(json));
             return;
         }
-        var console = Console(output, live: false);
+        var console = Console(writer, live: false);
         foreach (var table in tables)
             console.Write(table.Border(TableBorder.Rounded));
     }

@@ -31,7 +31,7 @@ internal sealed class EncodeCommand : ToolCommand
     {
         string[]? asked = arguments.GetValue(_columns)?.Split(',', StringSplitOptions.TrimEntries), columns = ["Latent"];
         string output = arguments.GetRequiredValue(_output);
-        ResultFile.CheckName(output, asked?.Length ?? 1);
+        ResultFile.CheckName(output, asked?.Length ?? 1, terminal);
         var source = _model.Open(arguments);
         var context = terminal.Context();
 

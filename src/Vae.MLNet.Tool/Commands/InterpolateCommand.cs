@@ -31,7 +31,7 @@ internal sealed class InterpolateCommand : ToolCommand
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
     {
         string output = arguments.GetRequiredValue(_output);
-        ResultFile.CheckName(output, 1);
+        ResultFile.CheckName(output, 1, terminal);
         var source = _model.Open(arguments);
         var context = terminal.Context();
         using var decoder = source.LoadDecoder();

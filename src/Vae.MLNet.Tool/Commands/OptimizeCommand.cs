@@ -47,7 +47,7 @@ internal sealed class OptimizeCommand : ToolCommand
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
     {
         string output = arguments.GetRequiredValue(_output);
-        ResultFile.CheckName(output, 1);
+        ResultFile.CheckName(output, 1, terminal);
         var source = _model.Open(arguments);
         var context = terminal.Context();
         using var decoder = source.LoadDecoder();

@@ -29,7 +29,7 @@ internal sealed class SampleCommand : ToolCommand
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
     {
         string output = arguments.GetRequiredValue(_output);
-        ResultFile.CheckName(output, 1);
+        ResultFile.CheckName(output, 1, terminal);
         var source = _model.Open(arguments);
         using var decoder = source.LoadDecoder();
         var samples = decoder.Sample(arguments.GetValue(_count), arguments.GetValue(_seed), new SampleOptions { Temperature = arguments.GetValue(_temperature), Noise = arguments.GetValue(_noise) });

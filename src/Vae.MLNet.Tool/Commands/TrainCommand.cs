@@ -95,7 +95,7 @@ internal sealed class TrainCommand : ToolCommand
                 $"loss {progress.Latest.Loss:G5}{(progress.Latest.ValidationLoss is { } loss ? Invariant($", validation {loss:G5}") : "")}"))),
         }).Fit(data.View));
 
-        context.Model.Save(model, data.View.Schema, target.File(ModelSource.PipelineName));
+        context.Vae.SaveModel(model, data.View.Schema, target.File(ModelSource.PipelineName));
         model.LastTransformer.ExportEncoder(target.File(ModelSource.EncoderName));
         model.LastTransformer.ExportDecoder(target.File(ModelSource.DecoderName), withGradient: true);
         context.Vae.ExportPipeline(model, data.View.Schema, target.File(ModelSource.GraphName), new PipelineExportOptions { StandardDeviation = true, Reconstruction = true, Score = true });

@@ -71,17 +71,18 @@ internal abstract class NumPyColumnWriter
     /// Writes columns as a .npz file. A zip archive takes one entry after the other, so the columns are set down in files of their own first: going through the
     /// data once for each column would compute it as often.
     /// </summary>
-    public static void WriteArchive(Stream stream, IDataView data, DataViewSchema.Column[] columns, int[][] dimensions, string folder)
+    public static void WriteArchive(FileStream stream, IDataView data, DataViewSchema.Column[] columns, int[][] dimensions)
     {
-        var spools = new List<FileStream>();
+        string folder = Path.GetDirectoryName(stream.Name)!;
+        var spools = new List<TemporaryFile>();
         try
         {
             using var cursor = data.GetRowCursor(columns);
             var writers = new NumPyColumnWriter[columns.Length];
             for (int i = 0; i < columns.Length; i++)
             {
-                spools.Add(new(Path.Combine(folder, $".{Guid.NewGuid():N}.tmp"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, BufferBytes, FileOptions.DeleteOnClose));
-                writers[i] = Create(cursor, columns[i], dimensions[i], spools[i]);
+                spools.Add(TemporaryFile.Create(folder));
+                writers[i] = Create(cursor, columns[i], dimensions[i], spools[i].Stream);
             }
             long rows = 0;
             for (; cursor.MoveNext(); rows++)
@@ -96,8 +97,8 @@ internal abstract class NumPyColumnWriter
                 using (var entry = NumPyFile.CreateEntry(zip, columns[i].Name))
                 {
                     entry.Write(writers[i].Header(rows));
-                    spools[i].Position = 0;
-                    spools[i].CopyTo(entry, BufferBytes);
+                    spools[i].Stream.Position = 0;
+                    spools[i].Stream.CopyTo(entry, BufferBytes);
                 }
                 spools[i].Dispose();
             }

@@ -5,15 +5,18 @@ namespace Vae.MLNet.Data;
 
 /// <summary>
 /// Reads and writes .npy and .npz files. What a file says of its size is held against what is there before memory is taken for it; where that cannot be known
-/// beforehand, in a compressed entry, memory grows with the data that really comes out.
+/// beforehand, in an entry that packs very well, the entry is unpacked twice: once to see, once to keep. So reading takes the array itself and a small buffer.
 /// </summary>
 internal static class NumPyFile
 {
     private const string Ending = ".npy";
     private const int BufferBytes = 1 << 17;
-    private const int FirstValues = 1 << 18;
+    private const int WrittenValues = 1 << 18;
 
-    // Up to this many times its compressed size an entry's values are allocated at once; DEFLATE reaches 1032.
+    // Elements in Fortran order that are put into their places at a time: enough for whole cache lines unless there are very many rows.
+    private const int FortranValues = 1 << 19;
+
+    // Up to this many times its compressed size an entry is believed to hold what it says; DEFLATE reaches 1032.
     private const int TrustedRatio = 16;
 
     private static readonly DateTimeOffset EntryTime = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -21,20 +24,30 @@ internal static class NumPyFile
     /// <summary>All arrays of a file, in the file's order.</summary>
     public static IReadOnlyList<NumPyArray> Read(string path) => Open(path, stream => Read(stream, path));
 
+    /// <summary>The bytes of values that a file may take in memory unless something else is said: 2 GiB, or what may honestly come out of a file of its size where that is more.</summary>
+    public static long DefaultMaxBytes(long fileLength) => Math.Max(NumPyLoadOptions.DefaultMaxBytes, fileLength * TrustedRatio);
+
     /// <summary>The arrays of the given names; null stands for the only array of the file.</summary>
     /// <exception cref="ArgumentException">The file does not hold an array of that name, or several where none is named.</exception>
-    public static IReadOnlyList<NumPyArray> Read(string path, IReadOnlyList<string?> names) => Open(path, stream => Read(stream, path, names));
+    public static IReadOnlyList<NumPyArray> Read(string path, IReadOnlyList<string?> names, long maxBytes = 0, string option = nameof(NumPyLoadOptions.MaxBytes)) =>
+        Open(path, stream => Read(stream, path, names, maxBytes, option));
 
-    /// <summary>As <see cref="Read(string, IReadOnlyList{string?})"/>, from a stream that can seek; <paramref name="names"/> null means all arrays.</summary>
-    public static IReadOnlyList<NumPyArray> Read(Stream stream, string path, IReadOnlyList<string?>? names = null)
+    /// <summary>As <see cref="Read(string, IReadOnlyList{string?}, long, string)"/>, from a stream that can seek; <paramref name="names"/> null means all arrays.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="path">What errors call it.</param>
+    /// <param name="names">The arrays to read.</param>
+    /// <param name="maxBytes">Most bytes that the values of all arrays may take in memory; 0 for the default.</param>
+    /// <param name="option">What errors call that.</param>
+    public static IReadOnlyList<NumPyArray> Read(Stream stream, string path, IReadOnlyList<string?>? names = null, long maxBytes = 0, string option = nameof(NumPyLoadOptions.MaxBytes))
     {
+        var budget = new Budget(maxBytes > 0 ? maxBytes : DefaultMaxBytes(stream.Length), option);
         Span<byte> start = stackalloc byte[6];
         int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
         stream.Position = 0;
         if (read == 0)
             throw Check.BadFile(path, "a NumPy file is expected; it is empty.");
         if (start.StartsWith("PK"u8))
-            return ReadZip(stream, path, names);
+            return ReadZip(stream, path, names, budget);
         if (!start[..read].SequenceEqual(NumPyHeader.Magic[..read]))
         {
             throw Check.BadFile(path, start[0] == 0x80
@@ -47,7 +60,9 @@ internal static class NumPyFile
             if (wanted is not null && wanted != name)
                 throw NoSuchArray(path, wanted, [name]);
         }
-        var array = ReadArray(stream, name, problem => Check.BadFile(path, problem), stream.Length, long.MaxValue);
+        Func<string, Exception> fail = problem => Check.BadFile(path, problem);
+        var header = ReadHeader(stream, fail, stream.Length, budget);
+        var array = new NumPyArray(name, header.Shape, ReadValues(stream, header, fail));
         return [.. Enumerable.Repeat(array, names?.Count ?? 1)];
     }
 
@@ -73,8 +88,8 @@ internal static class NumPyFile
         void WriteArray(Stream stream, NumPyArray array)
         {
             stream.Write(NumPyHeader.Format(descr, [.. array.Shape.Select(dimension => (long)dimension)]));
-            for (int at = 0; at < array.Values.Length; at += FirstValues)
-                stream.Write(MemoryMarshal.AsBytes(array.Values.AsSpan(at, Math.Min(FirstValues, array.Values.Length - at))));
+            for (int at = 0; at < array.Values.Length; at += WrittenValues)
+                stream.Write(MemoryMarshal.AsBytes(array.Values.AsSpan(at, Math.Min(WrittenValues, array.Values.Length - at))));
         }
     }
 
@@ -109,7 +124,7 @@ internal static class NumPyFile
         return read(stream);
     }
 
-    private static List<NumPyArray> ReadZip(Stream stream, string path, IReadOnlyList<string?>? names)
+    private static List<NumPyArray> ReadZip(Stream stream, string path, IReadOnlyList<string?>? names, Budget budget)
     {
         using var zip = Guard(path, () => new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true));
         var entries = new Dictionary<string, ZipArchiveEntry>(StringComparer.Ordinal);
@@ -137,11 +152,7 @@ internal static class NumPyFile
                 throw NoSuchArray(path, name, order);
             if (!done.TryGetValue(name, out var array))
             {
-                using var content = new CheckedStream(Guard(path, entry.Open), path, name, entry.Crc32);
-                bool stored = entry.CompressedLength == entry.Length;
-                long trusted = Math.Min(entry.CompressedLength, stream.Length) * (stored ? 1 : TrustedRatio);
-                array = ReadArray(content, name, problem => Check.BadFile(path, $"array '{name}': {problem}"), entry.Length, trusted);
-                content.CheckSum();
+                array = ReadEntry(stream, entry, path, name, budget);
                 done.Add(name, array);
             }
             arrays.Add(array);
@@ -149,12 +160,43 @@ internal static class NumPyFile
         return arrays;
     }
 
+    private static NumPyArray ReadEntry(Stream stream, ZipArchiveEntry entry, string path, string name, Budget budget)
+    {
+        Func<string, Exception> fail = problem => Check.BadFile(path, $"array '{name}': {problem}");
+        bool stored = entry.CompressedLength == entry.Length;
+        long trusted = Math.Min(entry.CompressedLength, stream.Length) * (stored ? 1 : TrustedRatio);
+        using (var content = Content())
+        {
+            var header = ReadHeader(content, fail, entry.Length, budget);
+            if (header.DataBytes <= trusted)
+                return Take(content, header);
+            long there = content.ReadToEnd();
+            if (there < header.DataBytes)
+                throw CutOff(header, fail, there);
+            if (there > header.DataBytes)
+                throw TooLong(header, fail);
+            content.CheckSum();
+        }
+        // All is there: the memory may be taken.
+        using var again = Content();
+        return Take(again, NumPyHeader.Read(again, fail, out _));
+
+        CheckedStream Content() => new(Guard(path, entry.Open), path, name, entry.Crc32);
+
+        NumPyArray Take(CheckedStream content, NumPyHeader header)
+        {
+            var array = new NumPyArray(name, header.Shape, ReadValues(content, header, fail));
+            content.CheckSum();
+            return array;
+        }
+    }
+
+    /// <summary>Reads an array's header and holds it against what is there and what is allowed.</summary>
     /// <param name="stream">Stands at the array's start.</param>
-    /// <param name="name">The array's name.</param>
     /// <param name="fail">Words an error about this array.</param>
     /// <param name="length">Bytes that are said to be there.</param>
-    /// <param name="trusted">Bytes of data up to which that is known to be true.</param>
-    private static NumPyArray ReadArray(Stream stream, string name, Func<string, Exception> fail, long length, long trusted)
+    /// <param name="budget">What the values are taken from.</param>
+    private static NumPyHeader ReadHeader(Stream stream, Func<string, Exception> fail, long length, Budget budget)
     {
         var header = NumPyHeader.Read(stream, fail, out int headerLength);
         long there = length - headerLength;
@@ -164,78 +206,107 @@ internal static class NumPyFile
             throw fail(Check.Invariant($"the shape {header.ShapeText} of {header.Dtype.Size}-byte elements takes {header.DataBytes} bytes; {there} bytes are there, more than one array."));
         if (header.Count > Array.MaxLength)
             throw fail(Check.Invariant($"at most {Array.MaxLength} elements can be held; the shape {header.ShapeText} has {header.Count}."));
-
-        float[] values = ReadValues(stream, header, fail, trusted);
-        if (stream.ReadByte() >= 0)
-            throw fail(Check.Invariant($"the shape {header.ShapeText} takes {header.DataBytes} bytes; more are there."));
-        return new(name, header.Shape, header.FortranOrder && header.Shape.Length > 1 ? ToCOrder(values, header.Shape) : values);
+        budget.Take(header, fail);
+        return header;
     }
 
-    private static float[] ReadValues(Stream stream, NumPyHeader header, Func<string, Exception> fail, long trusted)
+    private static float[] ReadValues(Stream stream, NumPyHeader header, Func<string, Exception> fail)
     {
-        int total = (int)header.Count, size = header.Dtype.Size;
-        float[] values = GC.AllocateUninitializedArray<float>(header.DataBytes <= trusted ? total : Math.Min(total, FirstValues));
+        int total = (int)header.Count;
+        float[] values = GC.AllocateUninitializedArray<float>(total);
         var buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(header.DataBytes, 1))];
-        int done = 0;
-        while (done < total)
+        // In Fortran order the first dimension is the fastest: the elements pass through a second buffer into their places.
+        float[]? passing = header.FortranOrder && header.Shape.Length > 1 ? new float[Math.Min(total, FortranValues)] : null;
+        int[] places = [];
+        for (int done = 0; done < total;)
         {
-            int count = Math.Min(total - done, buffer.Length / size);
-            if (done + count > values.Length)
-                Array.Resize(ref values, (int)Math.Min(total, 2L * values.Length));
-            var bytes = header.Dtype.IsNativeSingle ? MemoryMarshal.AsBytes(values.AsSpan(done, count)) : buffer.AsSpan(0, count * size);
-            int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            if (read < bytes.Length)
-                throw fail(Check.Invariant($"the data is cut off: {header.DataBytes} bytes are expected, {(long)done * size + read} are there."));
-            int overflow = header.Dtype.IsNativeSingle ? -1 : header.Dtype.ToSingle(bytes, values.AsSpan(done, count));
-            if (overflow >= 0)
-                throw fail(Check.Invariant($"numbers that a Single can hold, at most {float.MaxValue}, are expected; element {done + overflow} of the data is {BitConverter.ToDouble(bytes[(overflow * size)..])}."));
+            int count = passing is null ? total : Math.Min(total - done, passing.Length);
+            var target = passing is null ? values : passing.AsSpan(0, count);
+            ReadElements(stream, header, fail, done, target, buffer);
+            if (passing is not null)
+                PlaceFortran(target, done, values, header.Shape, ref places);
             done += count;
         }
+        if (stream.ReadByte() >= 0)
+            throw TooLong(header, fail);
         return values;
     }
 
-    /// <summary>Fortran order (first dimension fastest) to C order (last dimension fastest).</summary>
-    private static float[] ToCOrder(float[] values, int[] shape)
+    /// <summary>Reads as many elements as the target has room for.</summary>
+    /// <param name="stream">The data.</param>
+    /// <param name="header">What it is.</param>
+    /// <param name="fail">Words an error about this array.</param>
+    /// <param name="before">Elements read before.</param>
+    /// <param name="target">Where to.</param>
+    /// <param name="buffer">For elements that have to be converted.</param>
+    private static void ReadElements(Stream stream, NumPyHeader header, Func<string, Exception> fail, int before, Span<float> target, byte[] buffer)
     {
-        if (values.Length == 0)
-            return values;
-        // The file holds, for each place within a row, the values of all rows. Where a place stands in a C-order row:
-        int rows = shape[0], width = values.Length / rows;
-        var places = new int[width];
-        Span<int> index = stackalloc int[shape.Length];
-        Span<int> stride = stackalloc int[shape.Length];
-        stride[^1] = 1;
-        for (int d = shape.Length - 2; d > 0; d--)
-            stride[d] = stride[d + 1] * shape[d + 1];
-        for (int place = 0, at = 0; place < width; place++)
+        int size = header.Dtype.Size;
+        for (int done = 0; done < target.Length;)
         {
-            places[place] = at;
+            int count = Math.Min(target.Length - done, buffer.Length / size);
+            var bytes = header.Dtype.IsNativeSingle ? MemoryMarshal.AsBytes(target.Slice(done, count)) : buffer.AsSpan(0, count * size);
+            int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            if (read < bytes.Length)
+                throw CutOff(header, fail, ((long)before + done) * size + read);
+            int overflow = header.Dtype.IsNativeSingle ? -1 : header.Dtype.ToSingle(bytes, target.Slice(done, count));
+            if (overflow >= 0)
+            {
+                throw fail(Check.Invariant(
+                    $"numbers that a Single can hold, at most {float.MaxValue}, are expected; element {(long)before + done + overflow} of the data is {BitConverter.ToDouble(bytes[(overflow * size)..])}."));
+            }
+            done += count;
+        }
+    }
+
+    /// <summary>Puts elements of an array in Fortran order (first dimension fastest) where they stand in C order (last dimension fastest).</summary>
+    /// <param name="source">Elements of the file.</param>
+    /// <param name="before">Elements of the file before them.</param>
+    /// <param name="target">The whole array.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="places">Memory to use again.</param>
+    private static void PlaceFortran(ReadOnlySpan<float> source, int before, float[] target, int[] shape, ref int[] places)
+    {
+        // The file holds, for each place within a row, the values of all rows. These elements are of the places first to last.
+        int rows = shape[0], width = target.Length / rows;
+        int first = before / rows, last = (before + source.Length - 1) / rows;
+        if (places.Length < last - first + 1)
+            places = new int[last - first + 1];
+        for (int place = first; place <= last; place++)
+        {
+            // Where the place stands in a row in C order.
+            int at = 0, rest = place, stride = width;
             for (int d = 1; d < shape.Length; d++)
             {
-                at += stride[d];
-                if (++index[d] < shape[d])
-                    break;
-                at -= stride[d] * shape[d];
-                index[d] = 0;
+                stride /= shape[d];
+                at += rest % shape[d] * stride;
+                rest /= shape[d];
             }
+            places[place - first] = at;
         }
 
-        // In blocks of rows that stay in the cache.
-        const int BlockRows = 64;
-        float[] result = GC.AllocateUninitializedArray<float>(values.Length);
-        for (int start = 0; start < rows; start += BlockRows)
+        // In blocks of rows that stay in the cache, where there is more than one place.
+        int block = first == last ? rows : 64;
+        for (int start = 0; start < rows; start += Math.Min(block, rows - start))
         {
-            int end = Math.Min(rows, start + BlockRows);
-            for (int place = 0; place < width; place++)
+            int end = start + Math.Min(block, rows - start);
+            for (int place = first; place <= last; place++)
             {
-                var source = values.AsSpan(place * rows, rows);
-                int to = places[place];
-                for (int row = start; row < end; row++)
-                    result[row * width + to] = source[row];
+                int from = Math.Max(start, before - (int)Math.Min((long)place * rows, before));
+                long left = (long)before + source.Length - (long)place * rows;
+                int to = (int)Math.Min(end, left);
+                int at = places[place - first];
+                for (int row = from; row < to; row++)
+                    target[row * width + at] = source[(int)((long)place * rows + row - before)];
             }
         }
-        return result;
     }
+
+    private static Exception CutOff(NumPyHeader header, Func<string, Exception> fail, long there) =>
+        fail(Check.Invariant($"the data is cut off: {header.DataBytes} bytes are expected, {there} are there."));
+
+    private static Exception TooLong(NumPyHeader header, Func<string, Exception> fail) =>
+        fail(Check.Invariant($"the shape {header.ShapeText} takes {header.DataBytes} bytes; more are there."));
 
     private static ArgumentException NoSuchArray(string path, string wanted, List<string> there) =>
         Check.Argument("arrayName", $"'{path}' holds no array '{wanted}'; it holds {List(there)}.");
@@ -261,6 +332,23 @@ internal static class NumPyFile
 
     // What a stream throws when an offset in a broken archive points before its start.
     private static readonly int BadSeek = new IOException().HResult;
+
+    /// <summary>Bytes that the values of a file's arrays may take together, as numbers of 4 bytes.</summary>
+    private sealed class Budget(long most, string option)
+    {
+        private long _taken;
+
+        public void Take(NumPyHeader header, Func<string, Exception> fail)
+        {
+            long bytes = header.Count * sizeof(float);
+            if (bytes > most - _taken)
+            {
+                throw fail(Check.Invariant($"the shape {header.ShapeText} takes {bytes} bytes in memory{(_taken > 0 ? Check.Invariant($", besides {_taken} of other arrays") : "")}; ")
+                    + Check.Invariant($"{option} allows {most}. A larger {option} reads it."));
+            }
+            _taken += bytes;
+        }
+    }
 
     /// <summary>Names file and array when unpacking fails, and keeps the check sum, which the zip reader leaves to its caller.</summary>
     private sealed class CheckedStream(Stream content, string path, string name, uint expected) : Stream
@@ -296,6 +384,16 @@ internal static class NumPyFile
             }
             _sum = Crc32.Append(_sum, buffer[..read]);
             return read;
+        }
+
+        /// <summary>Passes over what is left; gives the number of its bytes.</summary>
+        public long ReadToEnd()
+        {
+            var buffer = new byte[BufferBytes];
+            long all = 0;
+            for (int read; (read = Read(buffer)) > 0;)
+                all += read;
+            return all;
         }
 
         public void CheckSum()

@@ -193,7 +193,7 @@ public sealed partial class VaeTrainer
         /// Folder for checkpoints; it belongs to one training. A Fit with the same options and data continues from the newest checkpoint
         /// there, after whatever ended the earlier one, and gives the same bytes as one that was never interrupted (with the same number of
         /// threads on the same kind of machine); after the training has ended it gives the same model again. A checkpoint of other options
-        /// or other data is refused. The two newest are kept. Default null: none.
+        /// or other data is refused. The two newest are kept. The folder is made where there is none, in one that has to exist. Default null: none.
         /// </summary>
         [JsonIgnore]
         public string? CheckpointFolder { get; init; }

@@ -13,7 +13,7 @@ public sealed partial class VaeCatalog
     /// <param name="model">Any fitted model, of this library or not.</param>
     /// <param name="inputSchema">Schema of the data that the model is applied to; null where it is not to be saved.</param>
     /// <param name="path">File to write; it is replaced whole or left as it is. <c>ml.Model.Load</c> reads it.</param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="IOException">The file cannot be written; its folder has to exist.</exception>
     public void SaveModel(ITransformer model, DataViewSchema? inputSchema, string path)
     {
         Check.NotNull(model);

@@ -78,6 +78,9 @@ public sealed partial class SequenceVaeTrainer : IEstimator<SequenceVaeTransform
         int symbols = layout.Alphabet.OutputSymbolCount;
         var members = new List<VaeModel>();
         var histories = new List<VaeTrainingHistory>();
+        // Each member has a folder of its own in it.
+        if (_options.CheckpointFolder is { } checkpoints)
+            CheckpointStore.MakeFolder(checkpoints);
         for (int member = 0; member < _options.EnsembleMembers; member++)
         {
             var options = _options.Member(member, symbols).Validate();

@@ -1,3 +1,5 @@
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>A column of a table as a model sees it.</summary>
@@ -40,4 +42,6 @@ public sealed record TableColumn
 
     /// <summary>Digits after the point that values of a number have; -1 where they are not decimal numbers of at most six.</summary>
     public int Decimals { get; init; } = -1;
+
+    private bool PrintMembers(System.Text.StringBuilder builder) => RecordText.Print(builder, this);
 }

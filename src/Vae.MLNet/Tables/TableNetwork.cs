@@ -55,7 +55,7 @@ internal sealed record TableShape(IReadOnlyList<int> States, IReadOnlyList<int> 
 internal sealed class TableNetwork : IDisposable
 {
     private readonly Dictionary<string, Tensor> _parameters = new(StringComparer.Ordinal);
-    private readonly Tensor _before, _after, _smooth, _padding;
+    private readonly Tensor _before, _after, _smooth, _padding, _starts;
 
     /// <param name="shape">Sizes.</param>
     /// <param name="smooth">Values of the smooth functions at each state, [tokens, widest, 4].</param>
@@ -93,6 +93,7 @@ internal sealed class TableNetwork : IDisposable
         for (int token = 0; token < tokens; token++)
             Array.Fill(padding, -1e9f, token * widest + shape.States[token], widest - shape.States[token]);
         _padding = tensor(padding, [tokens, 1, widest]).DetachFromDisposeScope();
+        _starts = tensor([.. Enumerable.Range(0, tokens).Select(token => (long)token * widest)]).DetachFromDisposeScope();
 
         Tensor Expand(float[] mask)
         {
@@ -111,10 +112,10 @@ internal sealed class TableNetwork : IDisposable
     public Tensor this[string name] => _parameters[name];
 
     /// <summary>States' embeddings, [tokens · widest, embedding].</summary>
-    public Tensor EmbeddingTable() => (this["embedding.table"] + _smooth.bmm(this["embedding.smooth"])).view(-1, Shape.Embedding);
+    public Tensor EmbeddingTable() => this["embedding.table"].Plus(_smooth.bmm(this["embedding.smooth"])).view(-1, Shape.Embedding);
 
     /// <summary>Weights and biases from hidden units to states, [tokens, hidden, widest].</summary>
-    public Tensor OutputWeights() => this["output.weight"] + this["output.smooth"].bmm(_smooth.transpose(1, 2));
+    public Tensor OutputWeights() => this["output.weight"].Plus(this["output.smooth"].bmm(_smooth.transpose(1, 2)));
 
     /// <summary>Weights among tokens: from those before.</summary>
     public Tensor WeightsBefore() => this["first.weight"] * _before;
@@ -127,7 +128,7 @@ internal sealed class TableNetwork : IDisposable
     /// <param name="table">What <see cref="EmbeddingTable"/> gives.</param>
     public Tensor Embed(Tensor tokens, Tensor table)
     {
-        var places = tokens + arange(Shape.Tokens, dtype: ScalarType.Int64).mul(Shape.Widest);
+        var places = tokens.Plus(_starts);
         return table.index_select(0, places.view(-1)).view(tokens.shape[0], Shape.Tokens, Shape.Embedding);
     }
 
@@ -140,7 +141,7 @@ internal sealed class TableNetwork : IDisposable
             x = dropout(x);
         x = nn.functional.silu(nn.functional.linear(x, this["encoder.1.weight"], this["encoder.1.bias"]));
         var mean = nn.functional.linear(x, this["encoder.mean.weight"], this["encoder.mean.bias"]);
-        var sigma = nn.functional.softplus(nn.functional.linear(x, this["encoder.sigma.weight"], this["encoder.sigma.bias"])) + 1e-3;
+        var sigma = nn.functional.linear(x, this["encoder.sigma.weight"], this["encoder.sigma.bias"]).Softplus().Plus(1e-3);
         return (mean, sigma);
     }
 
@@ -153,19 +154,20 @@ internal sealed class TableNetwork : IDisposable
     {
         long rows = z.shape[0];
         int tokens = Shape.Tokens, h = Shape.Hidden;
-        var sum = addmm(this["first.bias"], embedded.reshape(rows, -1), WeightsBefore(), 1, 1) + z.mm(this["first.latent"]);
+        var sum = addmm(this["first.bias"], embedded.reshape(rows, -1), WeightsBefore(), 1, 1).Plus(z.mm(this["first.latent"]));
         if (given is not null)
         {
             var more = given.reshape(given.shape[0], -1).mm(WeightsAfter());
-            sum = given.shape[0] == rows ? sum + more : cat([sum.narrow(0, 0, rows - given.shape[0]), sum.narrow(0, rows - given.shape[0], given.shape[0]) + more]);
+            sum = given.shape[0] == rows ? sum.Plus(more)
+                : cat([sum.narrow(0, 0, rows - given.shape[0]), sum.narrow(0, rows - given.shape[0], given.shape[0]).Plus(more)]);
         }
         var x = nn.functional.silu(sum).view(rows, tokens, h).transpose(0, 1);
         if (dropout is not null)
             x = dropout(x);
-        x = x + nn.functional.silu(x.bmm(this["second.weight"]) + this["second.bias"]);
+        x = x.Plus(nn.functional.silu(x.bmm(this["second.weight"]).Plus(this["second.bias"])));
         if (dropout is not null)
             x = dropout(x);
-        return (x.bmm(OutputWeights()) + (this["output.bias"] + _padding)).log_softmax(-1);
+        return x.bmm(OutputWeights()).Plus(this["output.bias"].Plus(_padding)).log_softmax(-1);
     }
 
     public void Dispose()
@@ -176,5 +178,6 @@ internal sealed class TableNetwork : IDisposable
         _after.Dispose();
         _smooth.Dispose();
         _padding.Dispose();
+        _starts.Dispose();
     }
 }

@@ -41,7 +41,6 @@ internal sealed record TableTrainingSettings
     public int Threads { get; init; }
 }
 
-
 /// <summary>Trains the network of a table.</summary>
 internal sealed class TableTraining
 {
@@ -117,7 +116,7 @@ internal sealed class TableTraining
                 double rate = _settings.LearningRate * Math.Min(1, step / (0.02 * _settings.Steps + 20)) * (0.5 * (1 + Math.Cos(Math.PI * progress)) * 0.98 + 0.02);
                 optimizer.Step([gradient], rate);
                 using (no_grad())
-                    average.lerp_(flat, Math.Max(0.002, 1.0 / (step + 1)));
+                    average.TowardsInPlace(flat, Math.Max(0.002, 1.0 / (step + 1)));
             }
             StepsDone = step;
             if (step % _settings.CheckEvery != 0 && step != _settings.Steps)
@@ -176,7 +175,7 @@ internal sealed class TableTraining
         {
             // The share of given columns is uniform for each row, then each column is given or not.
             var share = rand(given, 1, generator: generator);
-            known = (rand(given, _shape.ColumnCount, generator: generator) < share).to_type(ScalarType.Float32).index_select(1, columnOf).unsqueeze(-1);
+            known = rand(given, _shape.ColumnCount, generator: generator).lt(share).to_type(ScalarType.Float32).index_select(1, columnOf).unsqueeze(-1);
             known = embedded.narrow(0, free, given) * known;
             encoded = free > 0 ? cat([embedded.narrow(0, 0, free), known]) : known;
         }
@@ -184,23 +183,21 @@ internal sealed class TableTraining
         if (training && _settings.Dropout > 0)
         {
             float keep = 1 - _settings.Dropout;
-            dropout = x => x * (rand_like(x, generator) < keep).to_type(ScalarType.Float32).div_(keep);
+            dropout = x => x * rand(x.shape, generator: generator).IsBelow(keep).to_type(ScalarType.Float32).DividedByInPlace(keep);
         }
         var (mean, sigma) = network.Encode(encoded, dropout);
-        var z = mean + sigma * randn(mean.shape, generator: generator);
-        var divergence = (mean * mean + sigma * sigma - 1 - 2 * sigma.log()).sum(1) * 0.5;
+        var z = mean.Plus(sigma * randn(mean.shape, generator: generator));
+        var divergence = mean.Squared().Plus(sigma.Squared()).Plus(-1).Plus(sigma.log().Times(-2)).sum(1).Times(0.5);
         var context = embedded;
         if (training && _settings.CellDropout > 0)
-            context = embedded * (rand(rows, _shape.ColumnCount, generator: generator) >= _settings.CellDropout).to_type(ScalarType.Float32).index_select(1, columnOf).unsqueeze(-1);
+            context = embedded * rand(rows, _shape.ColumnCount, generator: generator).IsAtLeast(_settings.CellDropout).to_type(ScalarType.Float32).index_select(1, columnOf).unsqueeze(-1);
         var logs = network.LogProbabilities(z, context, known, dropout);
         var own = logs.gather(2, tokens.transpose(0, 1).unsqueeze(-1)).squeeze(-1).transpose(0, 1);
         var cells = -(own * counts).sum(1);
         var klMean = divergence.mean();
         if (!training)
-            return (cells.mean() + klMean, klMean, cells.mean());
-        return (cells.mean() + nn.functional.relu(klMean - _settings.FreeNats), klMean, cells.mean());
-
-        static Tensor rand_like(Tensor x, Generator generator) => rand(x.shape, generator: generator);
+            return (cells.mean().Plus(klMean), klMean, cells.mean());
+        return (cells.mean().Plus(klMean.Plus(-_settings.FreeNats).relu()), klMean, cells.mean());
     }
 
     private (Tensor Tokens, Tensor Counts) Batch(ReadOnlySpan<long> rows)

@@ -1,3 +1,5 @@
+using Vae.MLNet.Model;
+
 namespace Vae.MLNet;
 
 /// <summary>One look at the rows that a table's training holds out.</summary>
@@ -27,4 +29,6 @@ public sealed record TableTrainingHistory
 
     /// <summary>The look whose parameters the model has; null where no rows were held out.</summary>
     public TableTrainingCheck? Best => Checks.MinBy(check => check.NegativeElbo + check.GivenLoss);
+
+    private bool PrintMembers(System.Text.StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -24,7 +24,7 @@ internal sealed record TrainingState(
 /// Checkpoints of one training in a folder. A file is a magic number, a JSON header, the arrays and a SHA-256 of all that; it appears whole or not at all, and the two
 /// newest are kept, so that one that was damaged later costs a few epochs and nothing else.
 /// </summary>
-/// <param name="folder">The folder; made when the first checkpoint is written.</param>
+/// <param name="folder">The folder; made when the first checkpoint is written, in one that exists.</param>
 /// <param name="options">The training's options: a checkpoint of others is refused.</param>
 /// <param name="data">Fingerprint of the training's data and starting weights.</param>
 /// <param name="warn">Told about a damaged file.</param>
@@ -46,10 +46,14 @@ internal sealed class CheckpointStore(string folder, VaeTrainer.Options options,
 
     /// <summary>The newest sound checkpoint; null where there is none.</summary>
     /// <exception cref="InvalidOperationException">A checkpoint belongs to other options or other data.</exception>
+    /// <exception cref="DirectoryNotFoundException">Neither the folder nor the one that it would be in exists.</exception>
     public TrainingState? Newest(int parameters)
     {
         if (!Directory.Exists(folder))
+        {
+            CheckParent(folder);
             return null;
+        }
         foreach (string file in Files())
         {
             try
@@ -66,13 +70,31 @@ internal sealed class CheckpointStore(string folder, VaeTrainer.Options options,
 
     public void Save(TrainingState state)
     {
+        MakeFolder(folder);
         string file = Path.Combine(folder, Check.Invariant($"{Prefix}{state.Epochs.Count:D8}{Extension}"));
         AtomicFile.Write(file, stream => Write(stream, state));
         foreach (string old in Files().Skip(Kept))
             File.Delete(old);
-        // What a killed process has left of a file that it had begun.
+        // What killed processes of earlier versions have left; of this one's, the writing itself takes care.
         foreach (string left in Directory.EnumerateFiles(folder, $".{Prefix}*{Extension}.*.tmp"))
             File.Delete(left);
+    }
+
+    /// <summary>Makes the folder of checkpoints where there is none, but not the folder that it is to be in: a mistyped path is no wish for a new tree of folders.</summary>
+    /// <exception cref="DirectoryNotFoundException">The folder that it would be in does not exist.</exception>
+    public static void MakeFolder(string folder)
+    {
+        if (Directory.Exists(folder))
+            return;
+        CheckParent(folder);
+        Directory.CreateDirectory(folder);
+    }
+
+    private static void CheckParent(string folder)
+    {
+        string? parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        if (parent is not null && !Directory.Exists(parent))
+            throw new DirectoryNotFoundException($"CheckpointFolder '{folder}' cannot be made: the folder '{parent}' does not exist.");
     }
 
     /// <summary>The folder's checkpoints, the newest first.</summary>

@@ -105,6 +105,32 @@ public sealed class NumPyTests
         }, iter: 200);
 
     [TestMethod]
+    [DataRow(700_000, 3, 1)]
+    [DataRow(9_001, 7, 19)]
+    [DataRow(3, 400_001, 1)]
+    [DataRow(1, 3, 300_007)]
+    [DataRow(524_288, 2, 2)]
+    [DataRow(262_143, 5, 1)]
+    public void Load_FortranOrder_InPieces(int rows, int beads, int dimensions)
+    {
+        int count = rows * beads * dimensions;
+        var file = new float[count];
+        for (int i = 0; i < count; i++)
+            file[i] = i;
+        float[] values = NumPyFile.Read(new MemoryStream(Npy("<f4", ShapeText([rows, beads, dimensions]), Floats(file), fortran: true)), "a.npy").Single().Values;
+        int wrong = 0;
+        for (int row = 0, at = 0; row < rows; row++)
+        {
+            for (int bead = 0; bead < beads; bead++)
+            {
+                for (int d = 0; d < dimensions; d++, at++)
+                    wrong += values[at] == row + rows * (bead + beads * d) ? 0 : 1;
+            }
+        }
+        Assert.AreEqual(0, wrong);
+    }
+
+    [TestMethod]
     public void Load_Dimensions_AreTheColumns()
     {
         string path = Npz("a.npz", ("x", Npy("<f4", "(2, 3, 2)", Floats([.. Enumerable.Range(0, 12).Select(i => (float)i)]))), ("y", Npy("|b1", "(2,)", [1, 0])));
@@ -473,6 +499,101 @@ public sealed class NumPyTests
         directory = zip.AsSpan().IndexOf("PK\u0001\u0002"u8);
         BinaryPrimitives.WriteUInt32LittleEndian(zip.AsSpan(directory + 24), (uint)SavedByNumPy.Length - 8);
         Contains(Bad(zip, "a.npz"), "array 'x'");
+    }
+
+    /// <summary>Type, shape, order and what is packed how: highly compressible, little, not at all.</summary>
+    public static IEnumerable<object[]> LargeArrays =>
+    [
+        ["|u1", "(20000000,)", 1, false, CompressionLevel.Optimal],
+        ["|u1", "(2000000, 10)", 1, true, CompressionLevel.Optimal],
+        ["|b1", "(4, 5000000)", 1, true, CompressionLevel.Optimal],
+        ["<f4", "(1000000, 3, 5)", 4, false, CompressionLevel.Optimal],
+        [">f8", "(300000, 40)", 8, true, CompressionLevel.Optimal],
+        ["<f2", "(1, 12000000)", 2, true, CompressionLevel.Optimal],
+        ["<i8", "(3000000, 4)", 8, false, CompressionLevel.NoCompression],
+        ["<f4", "(50, 4, 60000)", 4, true, CompressionLevel.NoCompression],
+    ];
+
+    [TestMethod]
+    [DynamicData(nameof(LargeArrays))]
+    public void Load_TakesTheArrayAndASmallBuffer(string descr, string shape, int size, bool fortran, CompressionLevel level)
+    {
+        int[] dimensions = [.. shape.Trim('(', ')').Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(int.Parse)];
+        int count = dimensions.Aggregate(1, (product, dimension) => product * dimension);
+        byte[] npy = Npy(descr, shape, new byte[(long)count * size], fortran);
+        string archive = At("large.npz"), alone = At("large.npy");
+        File.WriteAllBytes(archive, Zip(level, ("x.npy", npy)));
+        File.WriteAllBytes(alone, npy);
+        foreach (string path in (string[])[archive, alone])
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            var view = _ml.Vae.LoadNumPy(path, "X");
+            long taken = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.AreEqual(dimensions[0], view.GetRowCount());
+            Assert.IsLessThan(4L * count + (5 << 20), taken, path);
+        }
+    }
+
+    [TestMethod]
+    public void Load_MaxBytes_HoldsForWhatIsInMemory()
+    {
+        // 5 MB of bytes are 20 MB of numbers, and 5 KB in the archive.
+        byte[] npy = Npy("|u1", "(1000000, 5)", new byte[5_000_000]);
+        string archive = Npz("a.npz", ("x", npy), ("y", npy)), alone = Save("a.npy", npy);
+        var just = new NumPyLoadOptions { MaxBytes = 20_000_000 };
+        var less = new NumPyLoadOptions { MaxBytes = 19_999_999 };
+        Assert.AreEqual(1_000_000, _ml.Vae.LoadNumPy(archive, "X", "x", just).GetRowCount());
+        Assert.AreEqual(1_000_000, _ml.Vae.LoadNumPy(alone, "X", options: just).GetRowCount());
+        // The same array in two columns is held once.
+        Assert.AreEqual(1_000_000, _ml.Vae.LoadNumPy(archive, just, ("X", "x"), ("Again", "x")).GetRowCount());
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Contains(Assert.ThrowsExactly<InvalidDataException>(() => _ml.Vae.LoadNumPy(archive, "X", "x", less)), "a.npz", "array 'x'", "[1000000, 5]", "20000000", "MaxBytes allows 19999999");
+        Contains(Assert.ThrowsExactly<InvalidDataException>(() => _ml.Vae.LoadNumPy(alone, "X", options: less)), "a.npy", "20000000", "MaxBytes allows 19999999");
+        Assert.IsLessThan(2L << 20, GC.GetAllocatedBytesForCurrentThread() - before, "Nothing is read of what is too large.");
+        Contains(Assert.ThrowsExactly<InvalidDataException>(() => _ml.Vae.LoadNumPy(archive, just, ("X", "x"), ("Y", "y"))), "array 'y'", "besides 20000000 of other arrays");
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ml.Vae.LoadNumPy(alone, "X", options: new() { MaxBytes = -1 }));
+    }
+
+    [TestMethod]
+    public void Load_ByDefault_RefusesGigabytesOutOfNothing()
+    {
+        // 600 million bytes would be 2.4 GB of numbers.
+        const int Count = 600_000_000;
+        string path = At("bomb.npz");
+        using (var zip = ZipFile.Open(path, ZipArchiveMode.Create))
+        {
+            using var entry = zip.CreateEntry("x.npy", CompressionLevel.Fastest).Open();
+            entry.Write(Npy("|u1", $"({Count},)", []));
+            var zeros = new byte[1_000_000];
+            for (int i = 0; i < Count / zeros.Length; i++)
+                entry.Write(zeros);
+        }
+        Assert.IsLessThan(8L << 20, new FileInfo(path).Length);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Contains(Assert.ThrowsExactly<InvalidDataException>(() => _ml.Vae.LoadNumPy(path, "X")), "bomb.npz", "2400000000 bytes in memory", "MaxBytes allows 2147483648");
+        Assert.IsLessThan(2L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+        // A file that is large itself is read without being asked twice.
+        Assert.AreEqual(16L * 1_000_000_000, NumPyFile.DefaultMaxBytes(1_000_000_000));
+        Assert.AreEqual(2L << 30, NumPyFile.DefaultMaxBytes(1000));
+    }
+
+    [TestMethod]
+    public void Load_EntryThatPacksWell_IsUnpackedBeforeItIsBelieved()
+    {
+        // Of 8 MB that the header and the directory promise, some are missing, or there are more; the check sum is of what is there.
+        foreach (int there in (int[])[7_999_000, 8_000_004])
+        {
+            byte[] npy = Npy("<f4", "(2000000,)", new byte[there]);
+            byte[] zip = Zip(CompressionLevel.Optimal, ("x.npy", npy));
+            int directory = zip.AsSpan().IndexOf("PK\u0001\u0002"u8);
+            BinaryPrimitives.WriteUInt32LittleEndian(zip.AsSpan(directory + 24), (uint)(npy.Length - there + 8_000_000));
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Contains(Bad(zip, "a.npz"), "array 'x'");
+            Assert.IsLessThan(2L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        byte[] damaged = Zip(CompressionLevel.Optimal, ("x.npy", Npy("<f4", "(2000000,)", new byte[8_000_000])));
+        damaged[damaged.AsSpan().IndexOf("PK\u0001\u0002"u8) + 16] ^= 1;
+        Contains(Bad(damaged, "a.npz"), "array 'x'", "check sum");
     }
 
     [TestMethod]

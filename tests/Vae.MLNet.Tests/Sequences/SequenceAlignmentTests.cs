@@ -101,7 +101,7 @@ public sealed class SequenceAlignmentTests
 
     [TestMethod]
     [DataRow("out.fasta", 3)]
-    [DataRow("sub/out.fasta.gz", 0)]
+    [DataRow("out.fasta.gz", 0)]
     public void SaveFasta_ReadsBack(string name, int width)
     {
         using var files = new TemporaryFolder();

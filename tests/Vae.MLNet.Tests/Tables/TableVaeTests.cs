@@ -23,6 +23,27 @@ public sealed class TableVaeTests
             Fitted.Value.Dispose();
     }
 
+    /// <summary>Numbers that native code works with live until it has returned, whatever the collector does meanwhile.</summary>
+    [TestMethod]
+    public void Fit_WhileTheCollectorRuns()
+    {
+        using var stop = new CancellationTokenSource();
+        var collector = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                GC.Collect(0);
+                GC.WaitForPendingFinalizers();
+            }
+        });
+        using var first = Ml.Vae.TableAutoencoder(Quick(200)).Fit(Rows(300));
+        stop.Cancel();
+        collector.Wait();
+        using var second = Ml.Vae.TableAutoencoder(Quick(200)).Fit(Rows(300));
+        float[] latent(TableVaeTransformer model) => [.. model.Transform(Rows(20)).GetColumn<float[]>("Latent").SelectMany(row => row)];
+        Assert.AreSequenceEqual(latent(first), latent(second));
+    }
+
     [TestMethod]
     public void Fit_TellsWhatEachColumnIs()
     {

@@ -39,12 +39,15 @@ internal static class KilledTraining
     }
 
     /// <summary>The test's side: starts the process.</summary>
-    public static Process Start(string folder, string result)
+    public static Process Start(string folder, string result) => StartThis(Command, folder, result);
+
+    /// <summary>Starts this program with other arguments.</summary>
+    public static Process StartThis(params string[] arguments)
     {
         string assembly = typeof(KilledTraining).Assembly.Location, host = Environment.ProcessPath!;
         bool isDotNet = Path.GetFileNameWithoutExtension(host) == "dotnet";
         var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (string argument in isDotNet ? ["exec", assembly, Command, folder, result] : new[] { Command, folder, result })
+        foreach (string argument in isDotNet ? ["exec", assembly, .. arguments] : arguments)
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }

@@ -17,6 +17,18 @@ internal static class NumPyFiles
 
         IDataView beads = ml.Vae.LoadNumPy(one, "Conformation");
         IDataView both = ml.Vae.LoadNumPy(several, ("Conformation", "Beads"), ("Radius", "Rg"));
+        var limit = new NumPyLoadOptions { MaxBytes = 1 << 20 };
+        Expect.That(ml.Vae.LoadNumPy(several, limit, ("Radius", "Rg")).Schema.Count == 1 && ml.Vae.LoadNumPy(one, "Conformation", options: limit).Schema.Count == 1,
+            "arrays within a limit are read");
+        try
+        {
+            ml.Vae.LoadNumPy(several, limit with { MaxBytes = 8 }, ("Conformation", "Beads"));
+            throw new InvalidOperationException("An array beyond the limit was read.");
+        }
+        catch (InvalidDataException e)
+        {
+            Expect.That(limit.MaxBytes == 1 << 20 && e.Message.Contains("MaxBytes"), "an array beyond the limit is refused by name");
+        }
         Expect.That(beads.Schema["Conformation"].Type is VectorDataViewType { Dimensions: [6, 2] },
             "an array [n, 6, 2] keeps its dimensions");
         float[] expected = Numbers(chains.Select(chain => chain.Beads));
