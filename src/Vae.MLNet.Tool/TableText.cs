@@ -255,7 +255,7 @@ internal sealed class TableText
 
     private void CheckWidth(int found, int line, int width)
     {
-        if (Rows.Count >= _mostRows)
+        if (Lines.Count >= _mostRows)
         {
             throw new InvalidDataException(Invariant(
                 $"'{_path}': in memory its rows take more than {TableSettings.MaxBytesOption} allows, {_mostRows} rows of {Columns.Count} numbers. A larger {TableSettings.MaxBytesOption} reads it."));

@@ -45,6 +45,8 @@ if (!(error < 0.5 * spread))
 var comparison = new CompareSamplesOptions { Training = training, Seed = 1, Trees = 30, Folds = 4, ClassifierRows = 1000, RealHalves = false, Pairs = 100 };
 var alike = ml.Vae.CompareSamples(held, ml.Data.LoadFromEnumerable(Chain.Draw(Held, seed: 8)), comparison);
 var moved = ml.Vae.CompareSamples(held, ml.Data.LoadFromEnumerable(Chain.Draw(Held, seed: 8).Select(chain => chain.Moved())), comparison);
+if (!alike.ToJson().Contains("\"auc\""))
+    throw new InvalidOperationException("A comparison lacks its AUC as JSON.");
 moved.SaveJson(Path.Combine(folder, "comparison.json"));
 Console.WriteLine(alike.Verdict);
 if (alike.IsDistinguishable || !moved.IsDistinguishable || moved.Columns.MaxBy(column => column.Importance)!.Name is not ("Beads[2]" or "Beads[3]") || alike.Copies!.GeneratedCopies > 0)

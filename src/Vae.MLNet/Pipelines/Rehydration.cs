@@ -73,7 +73,9 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
     /// <summary>What has a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
     private FittedTransformer? Collapse(ITransformer chain, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
     {
-        if (items.Count < 2 || items[0].Transformer is not OnnxTransformer onnx || !items.Skip(1).All(item => IsFinish(item.Transformer)))
+        // A table's dates are made numbers before the graph.
+        var rest = items.SkipWhile(item => item.Transformer is TypeConvertingTransformer).ToArray();
+        if (items.Count < 2 || rest is not [{ Transformer: OnnxTransformer onnx }, ..] || !rest.Skip(1).All(item => IsFinish(item.Transformer)))
             return null;
         var entry = Read(onnx);
         if (entry.Kind == VaeMetadata.AnomalyKind)

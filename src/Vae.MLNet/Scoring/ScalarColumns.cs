@@ -26,7 +26,7 @@ internal static class ScalarColumns
         if (scalars.Length == 0)
             return onnx;
 
-        var chain = new TransformerChain<ITransformer>(onnx);
+        var chain = onnx as TransformerChain<ITransformer> ?? new TransformerChain<ITransformer>(onnx);
         // The identity model writes Score and PredictedLabel: columns of the data under those names are put aside and restored.
         string[] aside = [.. new[] { Score, PredictedLabel }.Where(name => existing.Contains(name) && !outputs.Any(output => output.Name == name))];
         foreach (string name in aside)

@@ -49,7 +49,11 @@ internal sealed class ColumnCodec
     /// <summary>Digits after the point that values have; -1 where they are not decimal numbers of few digits.</summary>
     public int Decimals { get; init; } = -1;
 
-    public bool IsNumber => Kind is ColumnKind.Number or ColumnKind.Date;
+    /// <summary>Whether cells are numbers; those of a category may be.</summary>
+    public bool IsNumber => Kind is ColumnKind.Number or ColumnKind.Date || Quantiles.Length > 0;
+
+    /// <summary>Ticks that dates are multiples of: of a day, a minute or a second; 0 for what is no date.</summary>
+    public double Step { get; init; }
 
     public int Bins => Edges.Length + 1;
 
@@ -116,9 +120,10 @@ internal sealed class ColumnCodec
             else
                 distinct.Add((value, 1));
         }
-        int wanted = BinsFor(values.Length), decimals = DecimalsOf(distinct, column.Type == NumberDataViewType.Single);
+        int wanted = BinsFor(values.Length), decimals = kind == ColumnKind.Date ? -1 : DecimalsOf(distinct, column.Type == NumberDataViewType.Single);
         var bins = new List<List<(double Value, int Count)>>();
-        if (distinct.Count <= Math.Min(2 * wanted, 128))
+        bool single = kind == ColumnKind.Category || distinct.Count <= Math.Min(2 * wanted, 128);
+        if (single)
         {
             bins.AddRange(distinct.Select(item => new List<(double, int)> { item }));
         }
@@ -146,7 +151,7 @@ internal sealed class ColumnCodec
             }
         }
         bool repeats = distinct.Sum(item => item.Count > 1 ? item.Count : 0L) > values.Length / 2;
-        int leaves = distinct.Count <= Math.Min(2 * wanted, 128) ? 1 : Math.Clamp(values.Length / wanted / 24, 1, 16);
+        int leaves = single ? 1 : Math.Clamp(values.Length / wanted / 24, 1, 16);
         leaves = Math.Min(leaves, bins.Max(bin => bin.Count));
         var edges = new double[bins.Count - 1];
         for (int i = 0; i < edges.Length; i++)
@@ -182,8 +187,12 @@ internal sealed class ColumnCodec
             Maximum = values[^1],
             Spread = SpreadOf(values),
             Decimals = decimals,
+            Step = kind == ColumnKind.Date ? StepOf(distinct) : 0,
         };
     }
+
+    private static double StepOf(List<(double Value, int Count)> dates) =>
+        new double[] { TimeSpan.TicksPerDay, TimeSpan.TicksPerMinute, TimeSpan.TicksPerSecond }.FirstOrDefault(step => dates.TrueForAll(date => date.Value % step == 0), 1);
 
     private static double SpreadOf(double[] sorted)
     {
@@ -271,7 +280,7 @@ internal sealed class ColumnCodec
         return low;
     }
 
-    /// <summary>A value from a bin, a leaf and a uniform number.</summary>
+    /// <summary>A value from a bin, a leaf and a uniform number: what the graph of new rows computes.</summary>
     public double Decode(int bin, int leaf, double uniform)
     {
         if (bin >= Bins || AllMissing)
@@ -282,6 +291,8 @@ internal sealed class ColumnCodec
         double place = uniform * Knots;
         int at = Math.Min((int)place, Knots - 1);
         double value = knots[at] + (place - at) * (knots[at + 1] - knots[at]);
+        if (Step > 0)
+            return Math.Round(value / Step) * Step;
         return Decimals >= 0 ? Math.Round(value * Math.Pow(10, Decimals)) / Math.Pow(10, Decimals) : value;
     }
 
@@ -293,7 +304,7 @@ internal sealed class ColumnCodec
     {
         first.Clear();
         second.Clear();
-        if (!IsNumber || AllMissing)
+        if (!IsNumber || AllMissing || Kind == ColumnKind.Category)
             return;
         for (int bin = 0; bin < Bins; bin++)
             Functions(Bins == 1 ? 0 : 2.0 * bin / (Bins - 1) - 1, first.Slice(bin * TableShape.Smooth, TableShape.Smooth));

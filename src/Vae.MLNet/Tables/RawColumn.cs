@@ -19,7 +19,7 @@ internal sealed class RawColumn
     /// <summary>The type it has in a view.</summary>
     public DataViewType Type { get; }
 
-    /// <summary>The values; NaN where missing. Dates are ticks. Null for texts.</summary>
+    /// <summary>The values; NaN where missing. Dates are ticks, of which double precision holds every 128th. Null for texts.</summary>
     public double[]? Numbers { get; }
 
     /// <summary>Places in <see cref="Texts"/>; -1 where missing. Null for numbers.</summary>
@@ -32,6 +32,12 @@ internal sealed class RawColumn
     public static RawColumn OfNumbers(string name, DataViewType type, double[] numbers) => new(name, type, numbers, null, null);
 
     public static RawColumn OfTexts(string name, DataViewType type, int[] codes, IReadOnlyList<string> texts) => new(name, type, null, codes, texts);
+
+    /// <summary>A date as a number. ML.NET knows no missing date; its least one stands for it here.</summary>
+    public static double OfDate(DateTime date) => date.Ticks == 0 ? double.NaN : date.Ticks;
+
+    /// <summary>The date that a number stands for.</summary>
+    public static DateTime ToDate(double ticks) => double.IsNaN(ticks) ? default : new((long)Math.Clamp(ticks, 0, DateTime.MaxValue.Ticks - 128));
 
     /// <summary>The same column with other rows.</summary>
     public RawColumn Select(IReadOnlyList<int> rows) => Numbers is { } numbers

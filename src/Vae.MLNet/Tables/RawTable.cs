@@ -7,7 +7,7 @@ namespace Vae.MLNet.Tables;
 internal static class RawTable
 {
     /// <summary>Whether a column of that type can be a column of a table.</summary>
-    public static bool Takes(DataViewType type) => type is TextDataViewType or BooleanDataViewType
+    public static bool Takes(DataViewType type) => type is TextDataViewType or BooleanDataViewType or DateTimeDataViewType
         || type is NumberDataViewType && (type == NumberDataViewType.Single || type == NumberDataViewType.Double || type == NumberDataViewType.Int32 || type == NumberDataViewType.Int64);
 
     public static string TypeName(DataViewType type) => type is TextDataViewType ? "Text" : type.RawType.Name;
@@ -19,6 +19,7 @@ internal static class RawTable
         "Int32" => NumberDataViewType.Int32,
         "Int64" => NumberDataViewType.Int64,
         "Boolean" => BooleanDataViewType.Instance,
+        "DateTime" => DateTimeDataViewType.Instance,
         "Text" => TextDataViewType.Instance,
         _ => throw new InvalidDataException($"'{OnnxShown(name)}' is no type of a table's column."),
     };
@@ -50,6 +51,8 @@ internal static class RawTable
                 return new Texts(row, column);
             if (column.Type is BooleanDataViewType)
                 return new Numbers<bool>(row, column, value => value ? 1 : 0);
+            if (column.Type is DateTimeDataViewType)
+                return new Numbers<DateTime>(row, column, RawColumn.OfDate);
             if (column.Type == NumberDataViewType.Single)
                 return new Numbers<float>(row, column, value => value);
             if (column.Type == NumberDataViewType.Double)

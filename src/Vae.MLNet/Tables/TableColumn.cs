@@ -16,7 +16,7 @@ public sealed record TableColumn
     /// <summary>What it is taken for.</summary>
     public required ColumnKind Kind { get; init; }
 
-    /// <summary>Type of the column in ML.NET: Single, Double, Int32, Int64, Boolean or Text.</summary>
+    /// <summary>Type of the column in ML.NET: Single, Double, Int32, Int64, Boolean, DateTime or Text.</summary>
     public required string Type { get; init; }
 
     /// <summary>Why it is taken for that, in words.</summary>
@@ -39,6 +39,12 @@ public sealed record TableColumn
 
     /// <summary>Largest value of a number; NaN for others.</summary>
     public double Maximum { get; init; } = double.NaN;
+
+    /// <summary>Earliest date; null for others.</summary>
+    public DateTime? Earliest { get; init; }
+
+    /// <summary>Latest date; null for others.</summary>
+    public DateTime? Latest { get; init; }
 
     /// <summary>Digits after the point that values of a number have; -1 where they are not decimal numbers of at most six.</summary>
     public int Decimals { get; init; } = -1;

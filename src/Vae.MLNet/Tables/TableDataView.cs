@@ -101,6 +101,8 @@ internal sealed class TableDataView : IDataView
                 getter = (ValueGetter<ReadOnlyMemory<char>>)((ref ReadOnlyMemory<char> value) => value = data.Codes![Row] is >= 0 and int code ? texts[code].AsMemory() : default);
             else if (data.Type is BooleanDataViewType)
                 getter = (ValueGetter<bool>)((ref bool value) => value = data.Numbers![Row] != 0);
+            else if (data.Type is DateTimeDataViewType)
+                getter = (ValueGetter<DateTime>)((ref DateTime value) => value = RawColumn.ToDate(data.Numbers![Row]));
             else if (data.Type == NumberDataViewType.Single)
                 getter = (ValueGetter<float>)((ref float value) => value = (float)data.Numbers![Row]);
             else if (data.Type == NumberDataViewType.Double)

@@ -11,12 +11,11 @@ namespace Vae.MLNet.Tables;
 /// <summary>Tables in text files with a header: comma, semicolon or tab between fields, quotes as in RFC 4180, plain or compressed by gzip.</summary>
 internal static class TableFile
 {
-    /// <summary>What stands for a missing cell.</summary>
-    private static readonly string[] MissingMarkers = ["", "NA", "N/A", "NaN", "null", "?"];
-
-    private static readonly string[] Truths = ["True", "False"];
-
-    public static TableDataView Read(string path, char? separator, CancellationToken cancellationToken)
+    /// <param name="path">The file.</param>
+    /// <param name="separator">Between fields; null takes the one that the header has most of.</param>
+    /// <param name="types">Types of columns, by name, where they are known.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static TableDataView Read(string path, char? separator, IReadOnlyDictionary<string, string> types, CancellationToken cancellationToken)
     {
         using var file = File.OpenRead(path);
         using Stream stream = IsCompressed(file) ? new GZipStream(file, CompressionMode.Decompress) : file;
@@ -35,7 +34,8 @@ internal static class TableFile
         }
         if (names.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw Check.BadFile(path, $"the header names the column '{twice.Key}' twice.");
-        var columns = names.Select(_ => new Texts()).ToArray();
+        var columns = names.Select(_ => new CellTexts()).ToArray();
+        var lines = new List<int>();
         int rows = 0;
         while (reader.MoveNext())
         {
@@ -46,12 +46,14 @@ internal static class TableFile
                 throw Check.BadFile(path, Check.Invariant($"row {rows + 1} (line {row.LineNumberFrom}) has {row.ColCount} fields; the header has {names.Length}."));
             for (int i = 0; i < names.Length; i++)
                 columns[i].Add(row[i].Span.Trim());
+            lines.Add(row.LineNumberFrom);
             if (rows++ % 4096 == 0)
                 cancellationToken.ThrowIfCancellationRequested();
         }
         if (rows == 0)
             throw Check.BadFile(path, "the table has a header but no rows.");
-        return new([.. columns.Select((column, i) => column.Finish(names[i]))], rows);
+        return new([.. columns.Select((column, i) => column.Finish(names[i], types.GetValueOrDefault(names[i]),
+            row => Check.Invariant($"'{path}', row {row} (from 0), line {lines[row]}, column '{names[i]}'")))], rows);
     }
 
     /// <summary>Writes scalar columns; numbers so that they are read back as they are, a missing cell as nothing.</summary>
@@ -61,25 +63,40 @@ internal static class TableFile
         foreach (var column in columns)
         {
             if (!RawTable.Takes(column.Type))
-                throw Check.SchemaMismatch(nameof(view), column.Name, "a Single, Double, Int32, Int64, Boolean or Text", column.Type.ToString()!);
+                throw Check.SchemaMismatch(nameof(view), column.Name, "a Single, Double, Int32, Int64, Boolean, DateTime or Text", column.Type.ToString()!);
         }
         var raw = RawTable.Read(view, [.. columns.Select(column => column.Name)], cancellationToken);
         var text = new StringBuilder();
         text.AppendJoin(separator, columns.Select(column => Quoted(column.Name, separator))).Append('\n');
+        string[] dates = [.. raw.Select(DateFormat)];
         for (int row = 0; row < (raw.Length == 0 ? 0 : raw[0].Rows); row++)
         {
             for (int c = 0; c < raw.Length; c++)
             {
                 if (c > 0)
                     text.Append(separator);
-                text.Append(Cell(raw[c], row, separator));
+                text.Append(Cell(raw[c], row, separator, dates[c]));
             }
             text.Append('\n');
         }
         AtomicFile.WriteAllBytes(path, Encoding.UTF8.GetBytes(text.ToString()));
     }
 
-    private static string Cell(RawColumn column, int row, char separator)
+    /// <summary>The shortest format that loses nothing of a column's dates; empty for other columns.</summary>
+    private static string DateFormat(RawColumn column)
+    {
+        if (column.Type is not DateTimeDataViewType)
+            return "";
+        double[] ticks = [.. column.Numbers!.Where(double.IsFinite)];
+        return Array.TrueForAll(ticks, value => value % TimeSpan.TicksPerDay == 0) ? "yyyy-MM-dd"
+            : Array.TrueForAll(ticks, value => value % TimeSpan.TicksPerSecond == 0) ? "yyyy-MM-dd HH:mm:ss" : "yyyy-MM-dd HH:mm:ss.FFFFFFF";
+    }
+
+    /// <summary>A cell as text, empty where it is missing.</summary>
+    public static string Cell(RawColumn column, int row) =>
+        column.Texts is { } texts ? column.Codes![row] is >= 0 and int code ? texts[code] : "" : Cell(column, row, '\0', DateFormat(column));
+
+    private static string Cell(RawColumn column, int row, char separator, string dateFormat)
     {
         if (column.Texts is { } texts)
             return column.Codes![row] is >= 0 and int code ? Quoted(texts[code], separator) : "";
@@ -88,6 +105,8 @@ internal static class TableFile
             return number != 0 ? "True" : "False";
         if (double.IsNaN(number))
             return "";
+        if (dateFormat.Length > 0)
+            return RawColumn.ToDate(number).ToString(dateFormat, CultureInfo.InvariantCulture);
         // Shortest text that gives the same number again.
         return column.Type == NumberDataViewType.Single ? ((float)number).ToString("R", CultureInfo.InvariantCulture) : number.ToString("R", CultureInfo.InvariantCulture);
     }
@@ -135,54 +154,5 @@ internal static class TableFile
         public override int Read() => _at < _first.Length ? _first[_at++] : after.Read();
 
         public override int Peek() => _at < _first.Length ? _first[_at] : after.Peek();
-    }
-
-    /// <summary>Cells of a column as texts, each of which is held once.</summary>
-    private sealed class Texts
-    {
-        private readonly List<int> _codes = [];
-        private readonly List<string> _texts = [];
-        private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
-
-        public void Add(ReadOnlySpan<char> cell)
-        {
-            var lookup = _places.GetAlternateLookup<ReadOnlySpan<char>>();
-            if (!lookup.TryGetValue(cell, out int place))
-            {
-                place = _texts.Count;
-                _texts.Add(cell.ToString());
-                _places[_texts[^1]] = place;
-            }
-            _codes.Add(place);
-        }
-
-        /// <summary>The column with the narrowest type that holds all its cells.</summary>
-        public RawColumn Finish(string name)
-        {
-            bool[] missing = [.. _texts.Select(text => MissingMarkers.Contains(text, StringComparer.OrdinalIgnoreCase))];
-            if (_texts.Count > 0 && _texts.All(text => Truths.Contains(text, StringComparer.OrdinalIgnoreCase)))
-                return RawColumn.OfNumbers(name, BooleanDataViewType.Instance, [.. _codes.Select(code => _texts[code].Equals("True", StringComparison.OrdinalIgnoreCase) ? 1.0 : 0)]);
-            var numbers = new double[_texts.Count];
-            bool all = true, any = false, single = true;
-            for (int i = 0; i < numbers.Length && all; i++)
-            {
-                if (missing[i])
-                {
-                    numbers[i] = double.NaN;
-                    continue;
-                }
-                all = double.TryParse(_texts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[i]);
-                any = true;
-                single &= float.TryParse(_texts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out float narrow) && SameDigits(narrow, numbers[i]);
-            }
-            if (all && any)
-                return RawColumn.OfNumbers(name, single ? NumberDataViewType.Single : NumberDataViewType.Double, [.. _codes.Select(code => single ? (float)numbers[code] : numbers[code])]);
-            // A question mark among texts may be a text; nothing, NA and its kin are not.
-            return RawColumn.OfTexts(name, TextDataViewType.Instance, [.. _codes.Select(code => missing[code] && _texts[code] != "?" ? -1 : code)], _texts);
-        }
-
-        /// <summary>Whether single precision holds a number as it was written: with no more than seven digits, or exactly.</summary>
-        private static bool SameDigits(float narrow, double number) =>
-            narrow == number || narrow.ToString("R", CultureInfo.InvariantCulture) == number.ToString("R", CultureInfo.InvariantCulture);
     }
 }

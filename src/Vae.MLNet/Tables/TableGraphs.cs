@@ -37,11 +37,15 @@ internal static class TableGraphs
     private const float OutsideWeight = 4;
 
     /// <summary>Typed columns [N, 1] to the latent column, the score [N, 1] and the contributions; a file from which the model can be read back.</summary>
-    public static byte[] Rows(TableSchema schema, float[] parameters, TableColumnNames names)
+    /// <param name="schema">The table.</param>
+    /// <param name="parameters">Flat parameters.</param>
+    /// <param name="names">Output columns.</param>
+    /// <param name="inputs">Names of the inputs, one a column; null for the columns' own.</param>
+    public static byte[] Rows(TableSchema schema, float[] parameters, TableColumnNames names, IReadOnlyList<string>? inputs = null)
     {
         var graph = new OnnxGraph("table");
         var network = new Network(graph, schema, parameters);
-        var (tokens, outside) = network.Tokens(Inputs(graph, schema));
+        var (tokens, outside) = network.Tokens(Inputs(graph, schema, inputs));
         var (known, embedded) = network.Embed(tokens);
         string mean = network.Encode(embedded, names.Latent, out _);
         string sum = graph.Add(network.Before(embedded, mean), network.After(embedded));
@@ -60,11 +64,11 @@ internal static class TableGraphs
     }
 
     /// <summary>Typed columns to <c>Tokens</c> [N, tokens], -1 where a cell is missing, and to <c>Latent</c> from the cells that are there.</summary>
-    public static byte[] Given(TableSchema schema, float[] parameters)
+    public static byte[] Given(TableSchema schema, float[] parameters, IReadOnlyList<string> inputs)
     {
         var graph = new OnnxGraph("table-given");
         var network = new Network(graph, schema, parameters);
-        var (tokens, _) = network.Tokens(Inputs(graph, schema));
+        var (tokens, _) = network.Tokens(Inputs(graph, schema, inputs));
         // A missing cell is what has to be found.
         string missing = graph.Constant("missing", (ReadOnlySpan<long>)[.. schema.Codecs.SelectMany(codec => codec.HasLeaves ? new long[] { codec.HasMissing ? codec.MissingState : -1, -1 } : [codec.HasMissing ? codec.MissingState : -1])], 1, schema.Shape.Tokens);
         string absent = graph.Node("Equal", [tokens, missing]);
@@ -85,6 +89,20 @@ internal static class TableGraphs
         return graph.ToBytes();
     }
 
+    /// <summary>Tokens <c>Given</c> [N, tokens], -1 for what is not known, to <c>Latent</c> and <c>Sigma</c>.</summary>
+    public static byte[] Posterior(TableSchema schema, float[] parameters)
+    {
+        var graph = new OnnxGraph("table-posterior");
+        var network = new Network(graph, schema, parameters);
+        var (_, embedded) = network.Embed(graph.Input(GivenInput, OnnxType.Int64, Batch, schema.Shape.Tokens));
+        network.Encode(embedded, LatentInput, out string sigma);
+        graph.Node("Identity", [sigma], "Sigma");
+        graph.Output(LatentInput, OnnxType.Float, Batch, schema.Latent);
+        graph.Output("Sigma", OnnxType.Float, Batch, schema.Latent);
+        Describe(graph, schema, VaeMetadata.TransformKind);
+        return graph.ToBytes();
+    }
+
     /// <summary>
     /// Rows drawn from noise. Unconditional: <c>LatentNoise</c> [N, 1 + latent] (a uniform number that picks the prior's component, then normal ones) and uniform
     /// <c>Noise</c> [N, tokens + columns] to typed columns. Conditional: <c>Latent</c> [N, latent] instead, and <c>Given</c> [N, tokens], -1 where a token is to be drawn.
@@ -96,6 +114,8 @@ internal static class TableGraphs
     /// <param name="neverMissing">Whether no cell is drawn as missing.</param>
     public static byte[] Sampler(TableSchema schema, float[] parameters, bool conditional, bool typed, bool neverMissing)
     {
+        if (typed && schema.Codecs.FirstOrDefault(codec => codec.Name is LatentNoise or CellNoise) is { } taken)
+            throw new InvalidOperationException($"The column '{taken.Name}' is called as an input of the graph that draws rows; give it another name before training.");
         var graph = new OnnxGraph("table-sampler");
         var network = new Network(graph, schema, parameters);
         var shape = schema.Shape;
@@ -156,12 +176,15 @@ internal static class TableGraphs
         {
             var codec = schema.Codecs[c];
             string uniform = graph.Columns(noise, shape.Tokens + c, shape.Tokens + c + 1);
-            Cell(graph, schema, codec, drawn[at], codec.HasLeaves ? drawn[at + 1] : null, uniform, typed);
+            Cell(graph, schema, codec, drawn[at], codec.HasLeaves ? drawn[at + 1] : null, uniform, typed, typed ? codec.Name : DrawnName(c));
             at += codec.HasLeaves ? 2 : 1;
         }
         Describe(graph, schema, VaeMetadata.TableSamplerKind);
         return graph.ToBytes();
     }
+
+    /// <summary>The output of a column in graphs that stay inside: columns may be called as other inputs.</summary>
+    public static string DrawnName(int column) => Internal(Check.Invariant($"drawn/{column}"));
 
     /// <summary>For each token the first one of its column.</summary>
     private static long[] Leads(TableSchema schema) => [.. schema.Shape.Columns.Select((column, token) => (long)(token > 0 && schema.Shape.Columns[token - 1] == column ? token - 1 : token))];
@@ -183,7 +206,7 @@ internal static class TableGraphs
     }
 
     /// <summary>The output column of a drawn cell.</summary>
-    private static void Cell(OnnxGraph graph, TableSchema schema, ColumnCodec codec, string state, string? leaf, string uniform, bool typed)
+    private static void Cell(OnnxGraph graph, TableSchema schema, ColumnCodec codec, string state, string? leaf, string uniform, bool typed, string name)
     {
         string type = schema.Columns.Single(column => column.Name == codec.Name).Type;
         if (!codec.IsNumber && type != "Boolean")
@@ -213,8 +236,8 @@ internal static class TableGraphs
             {
                 output = state;
             }
-            graph.Node("Identity", [output], codec.Name);
-            graph.Output(codec.Name, typed ? OnnxType.String : OnnxType.Int64, Batch, 1);
+            graph.Node("Identity", [output], name);
+            graph.Output(name, typed ? OnnxType.String : OnnxType.Int64, Batch, 1);
             return;
         }
         string number;
@@ -244,7 +267,12 @@ internal static class TableGraphs
                 string next = graph.Node("GatherElements", [knots, graph.Add(at, graph.LongConstant("one", 1))], null, ("axis", 1L));
                 string rest = graph.Subtract(place, graph.Node("Cast", [at], null, ("to", (long)OnnxType.Double)));
                 number = graph.Add(number, graph.Multiply(rest, graph.Subtract(next, number)));
-                if (codec.Decimals >= 0)
+                if (codec.Step > 0)
+                {
+                    string step = graph.DoubleScalar(codec.Step);
+                    number = graph.Multiply(graph.Node("Round", [graph.Divide(number, step)]), step);
+                }
+                else if (codec.Decimals >= 0)
                 {
                     string scale = graph.DoubleScalar(Math.Pow(10, codec.Decimals));
                     number = graph.Divide(graph.Node("Round", [graph.Multiply(number, scale)]), scale);
@@ -253,9 +281,11 @@ internal static class TableGraphs
             if (codec.HasMissing)
                 number = graph.Node("Where", [graph.Node("Equal", [state, graph.LongConstant("absent", codec.MissingState)]), graph.DoubleScalar(double.NaN), number]);
         }
+        if (type == "DateTime")
+            number = graph.Node("Where", [graph.Node("IsNaN", [number]), graph.DoubleScalar(0), number]);
         var onnx = TypeOf(type);
-        graph.Node("Cast", [number], codec.Name, ("to", (long)onnx));
-        graph.Output(codec.Name, onnx, Batch, 1);
+        graph.Node("Cast", [number], name, ("to", (long)onnx));
+        graph.Output(name, onnx, Batch, 1);
     }
 
     public static OnnxType TypeOf(string type) => type switch
@@ -265,11 +295,13 @@ internal static class TableGraphs
         "Int32" => OnnxType.Int32,
         "Int64" => OnnxType.Int64,
         "Boolean" => OnnxType.Bool,
+        // Ticks of 100 ns since the year 1.
+        "DateTime" => OnnxType.Int64,
         _ => OnnxType.String,
     };
 
-    private static string[] Inputs(OnnxGraph graph, TableSchema schema) =>
-        [.. schema.Codecs.Select(codec => graph.Input(codec.Name, TypeOf(schema.Columns.Single(column => column.Name == codec.Name).Type), Batch, 1))];
+    private static string[] Inputs(OnnxGraph graph, TableSchema schema, IReadOnlyList<string>? names = null) =>
+        [.. schema.Codecs.Select((codec, i) => graph.Input(names?[i] ?? codec.Name, TypeOf(schema.Columns.Single(column => column.Name == codec.Name).Type), Batch, 1))];
 
     private static void Describe(OnnxGraph graph, TableSchema schema, string kind)
     {
@@ -371,6 +403,8 @@ internal static class TableGraphs
                     continue;
                 }
                 string value = _graph.Node("Cast", [inputs[c]], null, ("to", (long)OnnxType.Double));
+                if (type == "DateTime")
+                    value = _graph.Node("Where", [_graph.Node("Greater", [value, _graph.DoubleScalar(0)]), value, _graph.DoubleScalar(double.NaN)]);
                 if (!codec.IsNumber)
                 {
                     // A boolean: one of at most two values.

@@ -11,6 +11,9 @@ internal static class TableSurvey
 
     private const int LeastIdentifiers = 50;
 
+    /// <summary>Most different numbers of a category.</summary>
+    private const int MostNumbers = 200;
+
     /// <summary>Columns that a model can take, and why the others are left out.</summary>
     public static (List<string> Taken, Dictionary<string, string> LeftOut) Choose(DataViewSchema schema, TableVaeTrainer.Options options)
     {
@@ -43,7 +46,7 @@ internal static class TableSurvey
         string type = RawTable.TypeName(column.Type);
         if (column.Texts is { } texts)
         {
-            if (asked is ColumnKind.Number or ColumnKind.Boolean)
+            if (asked is ColumnKind.Number or ColumnKind.Boolean or ColumnKind.Date)
                 throw Check.Argument("options", $"Column '{column.Name}' holds text; it cannot be of the kind {asked}. Convert it with ConvertType first.");
             var counts = new int[texts.Count];
             int present = 0;
@@ -76,11 +79,18 @@ internal static class TableSurvey
             var codec = ColumnCodec.OfCategory(AsTexts(column), ColumnKind.Boolean, rows);
             return (codec, Describe(codec, type, "true or false", 0));
         }
-        if (asked is ColumnKind.Category or ColumnKind.Boolean)
-            throw Check.Argument("options", $"Column '{column.Name}' is of type {type}; to be taken as a {asked}, it has to be text: convert it with ConvertType first. (Numbers of few values are told apart value by value anyway.)");
-        var number = ColumnCodec.OfNumber(column, ColumnKind.Number, rows);
+        bool isDate = column.Type is DateTimeDataViewType;
+        if (asked is ColumnKind.Boolean || asked is { } other && isDate != (other == ColumnKind.Date))
+            throw Check.Argument("options", $"Column '{column.Name}' is of type {type}; it cannot be of the kind {asked}. Convert it with ConvertType first.");
+        if (asked == ColumnKind.Category && rows.Select(row => column.Numbers![row]).Where(double.IsFinite).Distinct().Skip(MostNumbers).Any())
+        {
+            throw Check.Argument("options", Check.Invariant(
+                $"Column '{column.Name}' has more than {MostNumbers} different numbers; a {ColumnKind.Category} of so many values has to be text: convert it with ConvertType first."));
+        }
+        var number = ColumnCodec.OfNumber(column, isDate ? ColumnKind.Date : asked ?? ColumnKind.Number, rows);
         int missing = rows.Count(row => double.IsNaN(column.Numbers![row]));
         string said = number.AllMissing ? "no row has a value"
+            : asked == ColumnKind.Category ? Check.Invariant($"{number.Bins} different values, as asked")
             : number.Leaves == 1 && number.Edges.Length + 1 <= number.Bins && IsDiscrete(number) ? Check.Invariant($"{number.Bins} different values")
             : Check.Invariant($"{number.Bins} bins{(number.HasLeaves ? Check.Invariant($" of up to {number.Leaves} parts") : "")}{(number.Repeats ? ", values that come again" : "")}");
         return (number, Describe(number, type, said, (double)missing / rows.Length));
@@ -102,8 +112,10 @@ internal static class TableSurvey
         Values = codec.Values,
         PooledValues = codec.Pooled.Count,
         MissingShare = missing,
-        Minimum = codec.IsNumber && !codec.AllMissing ? codec.Minimum : double.NaN,
-        Maximum = codec.IsNumber && !codec.AllMissing ? codec.Maximum : double.NaN,
+        Minimum = codec.IsNumber && !codec.AllMissing && codec.Kind != ColumnKind.Date ? codec.Minimum : double.NaN,
+        Maximum = codec.IsNumber && !codec.AllMissing && codec.Kind != ColumnKind.Date ? codec.Maximum : double.NaN,
+        Earliest = codec.Kind == ColumnKind.Date && !codec.AllMissing ? RawColumn.ToDate(codec.Minimum) : null,
+        Latest = codec.Kind == ColumnKind.Date && !codec.AllMissing ? RawColumn.ToDate(codec.Maximum) : null,
         Decimals = codec.Decimals,
     };
 

@@ -41,6 +41,18 @@ internal sealed class TableTensors(int[] columns, int capacity)
         }
         if (column.Type is BooleanDataViewType)
             return Read<bool>(row, column, place);
+        if (column.Type is DateTimeDataViewType)
+        {
+            var cells = new long[capacity];
+            _cells[place] = cells;
+            var getter = row.GetGetter<DateTime>(column);
+            DateTime value = default;
+            return slot =>
+            {
+                getter(ref value);
+                cells[slot] = value.Ticks;
+            };
+        }
         if (column.Type == NumberDataViewType.Single)
             return Read<float>(row, column, place);
         if (column.Type == NumberDataViewType.Double)

@@ -12,6 +12,11 @@ public sealed record TableTrainingCheck(int Step, double NegativeElbo, double Kl
 /// <summary>How the training of a table's model went.</summary>
 public sealed record TableTrainingHistory
 {
+    [System.Text.Json.Serialization.JsonConstructor]
+    internal TableTrainingHistory()
+    {
+    }
+
     /// <summary>Rows trained on.</summary>
     public required int TrainingRows { get; init; }
 

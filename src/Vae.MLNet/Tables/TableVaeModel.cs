@@ -121,15 +121,7 @@ public sealed class TableVaeModel
     {
         Check.NotNull(rows);
         Check.InRange(draws, 1, 1000);
-        foreach (var codec in Schema.Codecs)
-        {
-            string type = Columns.Single(column => column.Name == codec.Name).Type;
-            if (rows.Schema.GetColumnOrNull(codec.Name) is not { } found)
-                throw Check.SchemaMismatch(nameof(rows), codec.Name, type, "no such column");
-            if (!found.Type.Equals(RawTable.TypeOf(type)))
-                throw Check.SchemaMismatch(nameof(rows), codec.Name, type, found.Type.ToString()!);
-        }
-        var raw = RawTable.Read(rows, [.. Schema.Codecs.Select(codec => codec.Name)], cancellationToken);
+        var raw = Read(rows, cancellationToken);
         int count = raw[0].Rows, width = Schema.Shape.Tokens;
         if (count == 0)
             return new TableDataView(raw, 0);
@@ -157,6 +149,108 @@ public sealed class TableVaeModel
         return new TableDataView([.. raw.Select((column, c) => Fill(column, Schema.Codecs[c], gaps, [.. drawn.Select(draw => draw.Columns[c])]))], count);
     }
 
+    /// <summary>
+    /// Tells why rows score as they do: the columns with the largest parts of the score, and what the model expects in their place beside the row's other cells.
+    /// </summary>
+    /// <param name="rows">Rows with at least the model's columns: those that somebody wants to know about, since each reason is drawn for.</param>
+    /// <param name="reasons">Columns to name for each row.</param>
+    /// <param name="seed">Seed of the draws behind what is expected: the same one gives the same answer on one machine.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>An explanation of each row, in their order.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type, or <paramref name="reasons"/> is below 1.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<TableExplanation> Explain(IDataView rows, int reasons = 3, int seed = 1, CancellationToken cancellationToken = default)
+    {
+        const int Draws = 32;
+        Check.NotNull(rows);
+        Check.AtLeast(reasons, 1);
+        var raw = Read(rows, cancellationToken);
+        int count = raw[0].Rows, width = Schema.Shape.Tokens, columns = raw.Length;
+        if (count == 0)
+            return [];
+        var view = new TableDataView(raw, count);
+        var (scores, parts) = Contributions(view, cancellationToken);
+        var (tokens, _, _) = Given(view, cancellationToken);
+        int[][] worst = [.. Enumerable.Range(0, count).Select(row =>
+            Enumerable.Range(0, columns).OrderByDescending(column => parts[row * columns + column]).ThenBy(column => column).Take(reasons).ToArray())];
+        var expected = new string[count * columns];
+        var random = new SeededRandom(seed);
+        using var blank = Open(TableGraphs.Posterior(Schema, Parameters));
+        using var sampler = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: true));
+        int at = 0;
+        for (int c = 0; c < columns; c++)
+        {
+            int own = Schema.Codecs[c].HasLeaves ? 2 : 1;
+            int[] asked = [.. Enumerable.Range(0, count).Where(row => worst[row].Contains(c))];
+            foreach (int[] part in asked.Chunk(BlockSize / Draws))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                long[] given = [.. part.SelectMany(row => tokens[(row * width)..((row + 1) * width)])];
+                for (int i = 0; i < part.Length; i++)
+                    given.AsSpan(i * width + at, own).Fill(-1);
+                var (mean, sigma) = Posterior(blank, given);
+                var drawn = new Drawn(Schema, part.Length * Draws);
+                drawn.Take(sampler, 0, part.Length * Draws, random, Repeat(mean, LatentDimension, Draws), Repeat(sigma, LatentDimension, Draws), Repeat(given, width, Draws));
+                for (int i = 0; i < part.Length; i++)
+                    expected[part[i] * columns + c] = Middle(drawn.Columns[c], Schema.Codecs[c], i * Draws, Draws);
+            }
+            at += own;
+        }
+        return [.. Enumerable.Range(0, count).Select(row => new TableExplanation(row, scores[row],
+            [.. worst[row].Select(c => new TableReason(raw[c].Name, TableFile.Cell(raw[c], row), expected[row * columns + c], parts[row * columns + c]))]))];
+
+        static T[] Repeat<T>(T[] values, int width, int times) => [.. values.Chunk(width).SelectMany(row => Enumerable.Repeat(row, times).SelectMany(part => part))];
+    }
+
+    /// <summary>The median of drawn numbers, the most frequent of other values.</summary>
+    private static string Middle(RawColumn column, ColumnCodec codec, int start, int draws)
+    {
+        int[] places = [.. Enumerable.Range(start, draws)];
+        if (column.Numbers is { } numbers && codec.IsNumber && codec.Kind != ColumnKind.Category)
+            places = [.. places.OrderBy(place => numbers[place])];
+        else
+            places = [.. places.GroupBy(place => TableFile.Cell(column, place)).MaxBy(group => group.Count())!];
+        return TableFile.Cell(column, places[places.Length / 2]);
+    }
+
+    /// <summary>Score and each column's part of it, [rows] and [rows, columns].</summary>
+    private (float[] Scores, float[] Parts) Contributions(TableDataView rows, CancellationToken cancellationToken)
+    {
+        var names = new TableColumnNames("Latent", "Score", "Contributions");
+        string[] inputs = [.. Enumerable.Range(0, Schema.Codecs.Count).Select(i => OnnxGraph.Internal(Check.Invariant($"cell/{i}")))];
+        var scores = new List<float>();
+        var parts = new List<float>();
+        using var session = Open(TableGraphs.Rows(Schema, Parameters, names with { Latent = OnnxGraph.Internal("latent"), Contributions = OnnxGraph.Internal("parts") }, inputs));
+        Blocks(rows, session, inputs, [OutputColumn.VectorName(names.Score), OnnxGraph.Internal("parts")], (_, results) =>
+        {
+            scores.AddRange(results[0].GetTensorDataAsSpan<float>());
+            parts.AddRange(results[1].GetTensorDataAsSpan<float>());
+        }, cancellationToken);
+        return ([.. scores], [.. parts]);
+    }
+
+    private (float[] Mean, float[] Sigma) Posterior(InferenceSession session, long[] given)
+    {
+        using var tokens = OrtValue.CreateTensorValueFromMemory(given, [given.Length / Schema.Shape.Tokens, Schema.Shape.Tokens]);
+        using var options = new RunOptions();
+        using var results = session.Run(options, [TableGraphs.GivenInput], [tokens], [TableGraphs.LatentInput, "Sigma"]);
+        return (results[0].GetTensorDataAsSpan<float>().ToArray(), results[1].GetTensorDataAsSpan<float>().ToArray());
+    }
+
+    /// <summary>The model's columns of some rows, in memory.</summary>
+    private RawColumn[] Read(IDataView rows, CancellationToken cancellationToken)
+    {
+        foreach (var codec in Schema.Codecs)
+        {
+            string type = Columns.Single(column => column.Name == codec.Name).Type;
+            if (rows.Schema.GetColumnOrNull(codec.Name) is not { } found)
+                throw Check.SchemaMismatch(nameof(rows), codec.Name, type, "no such column");
+            if (!found.Type.Equals(RawTable.TypeOf(type)))
+                throw Check.SchemaMismatch(nameof(rows), codec.Name, type, found.Type.ToString()!);
+        }
+        return RawTable.Read(rows, [.. Schema.Codecs.Select(codec => codec.Name)], cancellationToken);
+    }
+
     private static RawColumn Fill(RawColumn column, ColumnCodec codec, int[] gaps, RawColumn[] draws)
     {
         if (column.Numbers is { } numbers)
@@ -168,7 +262,9 @@ public sealed class TableVaeModel
                     continue;
                 double mean = draws.Average(draw => draw.Numbers![i]);
                 double scale = Math.Pow(10, Math.Max(codec.Decimals, 0));
-                filled[gaps[i]] = codec.Decimals >= 0 ? Math.Round(mean * scale) / scale : mean;
+                filled[gaps[i]] = codec.Kind == ColumnKind.Category ? draws.GroupBy(draw => draw.Numbers![i]).MaxBy(group => group.Count())!.Key
+                    : codec.Step > 0 ? Math.Round(mean / codec.Step) * codec.Step
+                    : codec.Decimals >= 0 ? Math.Round(mean * scale) / scale : mean;
             }
             return RawColumn.OfNumbers(column.Name, column.Type, filled);
         }
@@ -200,10 +296,12 @@ public sealed class TableVaeModel
     /// </summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">A column is called LatentNoise or Noise, as the graph's inputs are.</exception>
     public void ExportSampler(string path) => AtomicFile.WriteAllBytes(path, ToSamplerOnnx());
 
     /// <summary>The file that <see cref="ExportSampler"/> writes, as bytes.</summary>
     /// <returns>An ONNX model.</returns>
+    /// <exception cref="InvalidOperationException">A column is called LatentNoise or Noise, as the graph's inputs are.</exception>
     public byte[] ToSamplerOnnx() => TableGraphs.Sampler(Schema, Parameters, conditional: false, typed: true, neverMissing: false);
 
     /// <summary>
@@ -267,6 +365,9 @@ public sealed class TableVaeModel
         double number = asked switch
         {
             null or "" => double.NaN,
+            DateTime date when type is DateTimeDataViewType => RawColumn.OfDate(date),
+            string text when type is DateTimeDataViewType && CellTexts.TryDate(text, out var date) => RawColumn.OfDate(date),
+            _ when type is DateTimeDataViewType => throw Check.Argument(nameof(where), $"The column '{codec.Name}' holds dates; '{asked}' is none as yyyy-MM-dd, with or without a time HH:mm:ss."),
             bool flag => flag ? 1 : 0,
             string text when bool.TryParse(text, out bool flag) => flag ? 1 : 0,
             string text when double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double parsed) => parsed,
@@ -282,7 +383,21 @@ public sealed class TableVaeModel
         int count = (int)rows.GetRowCount()!.Value, width = Schema.Shape.Tokens;
         var tokens = new long[count * width];
         float[] mean = new float[count * LatentDimension], sigma = new float[mean.Length];
-        using var session = Open(TableGraphs.Given(Schema, Parameters));
+        // The columns of a table may be called as the graph's own outputs.
+        string[] inputs = [.. Enumerable.Range(0, Schema.Codecs.Count).Select(i => OnnxGraph.Internal(Check.Invariant($"cell/{i}")))];
+        using var session = Open(TableGraphs.Given(Schema, Parameters, inputs));
+        Blocks(rows, session, inputs, [TableGraphs.TokensOutput, TableGraphs.LatentInput, "Sigma"], (start, results) =>
+        {
+            results[0].GetTensorDataAsSpan<long>().CopyTo(tokens.AsSpan(start * width));
+            results[1].GetTensorDataAsSpan<float>().CopyTo(mean.AsSpan(start * LatentDimension));
+            results[2].GetTensorDataAsSpan<float>().CopyTo(sigma.AsSpan(start * LatentDimension));
+        }, cancellationToken);
+        return (tokens, mean, sigma);
+    }
+
+    /// <summary>Runs a graph of typed columns over all rows, block by block.</summary>
+    private void Blocks(TableDataView rows, InferenceSession session, string[] inputNames, string[] outputNames, Action<int, IReadOnlyList<OrtValue>> take, CancellationToken cancellationToken)
+    {
         var tensors = new TableTensors([.. Enumerable.Range(0, Schema.Codecs.Count)], BlockSize);
         using var cursor = rows.GetRowCursor(rows.Schema);
         var read = tensors.CreateReader(cursor);
@@ -295,18 +410,14 @@ public sealed class TableVaeModel
         }
         if (filled > 0)
             Run();
-        // Cells of types that cannot be missing are gaps where nothing was given.
-        return (tokens, mean, sigma);
 
         void Run()
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var inputs = tensors.Inputs(filled);
             using var options = new RunOptions();
-            using var results = session.Run(options, [.. Schema.Codecs.Select(codec => codec.Name)], inputs.Values, [TableGraphs.TokensOutput, TableGraphs.LatentInput, "Sigma"]);
-            results[0].GetTensorDataAsSpan<long>().CopyTo(tokens.AsSpan(start * width));
-            results[1].GetTensorDataAsSpan<float>().CopyTo(mean.AsSpan(start * LatentDimension));
-            results[2].GetTensorDataAsSpan<float>().CopyTo(sigma.AsSpan(start * LatentDimension));
+            using var results = session.Run(options, inputNames, inputs.Values, outputNames);
+            take(start, results);
             start += filled;
             filled = 0;
         }
@@ -372,7 +483,7 @@ public sealed class TableVaeModel
                 using var options = new RunOptions();
                 string[] names = [.. inputs.Select(input => input.Name), .. more is { } extra ? new[] { extra.Name } : []];
                 OrtValue[] values = [.. tensors, .. more is { } other ? new[] { other.Value } : []];
-                using var results = session.Run(options, names, values, [.. _schema.Codecs.Select(codec => codec.Name)]);
+                using var results = session.Run(options, names, values, [.. Enumerable.Range(0, Columns.Length).Select(TableGraphs.DrawnName)]);
                 for (int c = 0; c < Columns.Length; c++)
                     Copy(results[c], Columns[c], start, rows);
             }
@@ -401,6 +512,8 @@ public sealed class TableVaeModel
                 value.GetTensorDataAsSpan<double>().CopyTo(numbers);
             else if (column.Type == NumberDataViewType.Int32)
                 Convert(value.GetTensorDataAsSpan<int>(), numbers, number => number);
+            else if (column.Type is DateTimeDataViewType)
+                Convert(value.GetTensorDataAsSpan<long>(), numbers, ticks => ticks == 0 ? double.NaN : ticks);
             else
                 Convert(value.GetTensorDataAsSpan<long>(), numbers, number => number);
 

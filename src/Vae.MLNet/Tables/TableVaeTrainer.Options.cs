@@ -8,7 +8,8 @@ public sealed partial class TableVaeTrainer
         /// <summary>Names of columns to leave out.</summary>
         public IReadOnlyList<string> Ignore { get; set; } = [];
 
-        /// <summary>Kinds of columns set by hand, by name; others are found from types and values. A text can be a category or be ignored.</summary>
+        /// <summary>Kinds of columns set by hand, by name; others are found from types and values. A text can be a category or be
+        /// ignored, and so can a number of at most 200 different values, whose values are then not taken as near to each other.</summary>
         public IDictionary<string, ColumnKind> Columns { get; } = new Dictionary<string, ColumnKind>(StringComparer.Ordinal);
 
         /// <summary>Dimensions of the latent space.</summary>

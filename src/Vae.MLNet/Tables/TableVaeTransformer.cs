@@ -86,7 +86,12 @@ public sealed class TableVaeTransformer : FittedTransformer
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new Scorer(this, [.. CheckInputColumns(inputSchema)], capacity);
 
-    internal override byte[] CreateSavedModel() => TableGraphs.Rows(Model.Schema, Model.Parameters, _names);
+    internal override byte[] CreateSavedModel() => TableGraphs.Rows(Model.Schema, Model.Parameters, _names, TensorNames);
+
+    /// <summary>Names of a saved graph's inputs. ML.NET hands no dates to a graph: a step before it makes numbers of them, in columns that come and go.</summary>
+    private string[] TensorNames => [.. Model.Schema.Codecs.Select(codec => codec.Kind == ColumnKind.Date ? TicksName(codec.Name) : codec.Name)];
+
+    private static string TicksName(string column) => Check.GraphSpace + "ticks/" + column;
 
     private protected override VectorDataViewType InputType => throw new NotSupportedException("A table has many input columns.");
 
@@ -94,8 +99,15 @@ public sealed class TableVaeTransformer : FittedTransformer
     {
         using var stream = new MemoryStream(CreateSavedModel(), writable: false);
         string[] outputs = [.. OutputColumns.Select(output => output.TensorName)];
-        var onnx = Context.Transforms.ApplyOnnxModel(outputs, [.. InputNames], stream).Fit(Columns(Model));
-        return ScalarColumns.Finish(Context, onnx, OutputColumns, FitColumnNames);
+        IDataView columns = Columns(Model);
+        string[] dates = [.. Model.Schema.Codecs.Where(codec => codec.Kind == ColumnKind.Date).Select(codec => codec.Name)];
+        if (dates.Length == 0)
+            return ScalarColumns.Finish(Context, Context.Transforms.ApplyOnnxModel(outputs, [.. InputNames], stream).Fit(columns), OutputColumns, FitColumnNames);
+        var ticks = Context.Transforms.Conversion.ConvertType([.. dates.Select(date => new InputOutputColumnPair(TicksName(date), date))], DataKind.Int64).Fit(columns);
+        columns = ticks.Transform(columns);
+        var onnx = Context.Transforms.ApplyOnnxModel(outputs, TensorNames, stream).Fit(columns);
+        var drop = Context.Transforms.DropColumns([.. dates.Select(TicksName)]).Fit(onnx.Transform(columns));
+        return ScalarColumns.Finish(Context, new TransformerChain<ITransformer>(ticks, onnx, drop), OutputColumns, FitColumnNames);
     }
 
     private protected override void Dispose(bool disposing) => _session.Dispose();
@@ -105,12 +117,13 @@ public sealed class TableVaeTransformer : FittedTransformer
         private readonly TableVaeTransformer _owner;
         private readonly TableTensors _tensors;
         private readonly float[][] _outputs;
-        private readonly string[] _names;
+        private readonly string[] _names, _inputs;
 
         public Scorer(TableVaeTransformer owner, int[] columns, int capacity)
         {
             _owner = owner;
             _tensors = new(columns, capacity);
+            _inputs = owner.TensorNames;
             _names = [.. owner.OutputColumns.Select(output => output.TensorName)];
             _outputs = [.. owner.OutputColumns.Select(output => new float[capacity * output.Size])];
         }
@@ -124,7 +137,7 @@ public sealed class TableVaeTransformer : FittedTransformer
             var session = _owner._session.Enter();
             try
             {
-                using var results = session.Run(options, _owner.InputNames, inputs.Values, _names);
+                using var results = session.Run(options, _inputs, inputs.Values, _names);
                 for (int i = 0; i < _outputs.Length; i++)
                     results[i].GetTensorDataAsSpan<float>().CopyTo(_outputs[i]);
             }

@@ -57,6 +57,12 @@ internal static class TypedTables
         Expect.That(scored.GetColumn<float[]>(model.LatentColumnName).First().Length == model.Model.LatentDimension, "the latent vector is there");
         Expect.That(scored.GetColumn<float[]>(model.ContributionsColumnName!).First().Length == 3, "each column has its part");
 
+        var why = model.Model.Explain(ml.Data.TakeRows(table, 4), reasons: 2);
+        Expect.That(why.Count == 4 && why[3].Row == 3 && float.IsFinite(why[0].Score) && why[0].Reasons is [{ Column: not "", Value: not null, Expected: not "", Contribution: > 0 }, _],
+            "reasons are given");
+        Expect.That(ml.Vae.LoadTable(path, columns, separator: ',').Schema["size"].Type == NumberDataViewType.Single, "a table is loaded with the model's types");
+        Expect.That(columns.All(column => column.Earliest is null && column.Latest is null), "there are no dates");
+
         string file = Path.Combine(folder, "table.onnx"), zip = Path.Combine(folder, "table.zip");
         model.Model.Save(file);
         model.Model.ExportSampler(Path.Combine(folder, "sampler.onnx"));

@@ -1,0 +1,26 @@
+using System.Text;
+using Vae.MLNet.Model;
+
+namespace Vae.MLNet;
+
+/// <summary>Why a row of a table scores as it does.</summary>
+/// <param name="Row">The row's place among those that were asked about, from 0.</param>
+/// <param name="Score">Its score, in nats.</param>
+/// <param name="Reasons">The columns with the largest parts of the score, the largest first.</param>
+public sealed record TableExplanation(int Row, float Score, IReadOnlyList<TableReason> Reasons)
+{
+    private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
+}
+
+/// <summary>A column's part of a row's score.</summary>
+/// <param name="Column">The column.</param>
+/// <param name="Value">The cell, as it would stand in a file; empty where it is missing.</param>
+/// <param name="Expected">What is expected beside the row's other cells: the median of draws of a number, the most frequent value otherwise.</param>
+/// <param name="Contribution">Its part of the score, in nats.</param>
+public sealed record TableReason(string Column, string Value, string Expected, float Contribution)
+{
+    /// <summary>The reason in words.</summary>
+    /// <returns>As in <c>hours_per_week: 99, expected 40 beside the others (7.1 nats)</c>.</returns>
+    public override string ToString() =>
+        Check.Invariant($"{Column}: {(Value.Length > 0 ? Value : "missing")}, expected {(Expected.Length > 0 ? Expected : "missing")} beside the others ({Contribution:F1} nats)");
+}
