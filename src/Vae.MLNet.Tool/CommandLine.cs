@@ -11,10 +11,10 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken = default)
     {
         var json = new Option<bool>("--json") { Description = "Write the result as one JSON document; progress and messages go to the error stream.", Recursive = true };
-        var root = new RootCommand("Variational autoencoders for tables and trajectories: train one, encode data, sample, interpolate and optimise in its latent space.") { json };
+        var root = new RootCommand("Variational autoencoders for tables and trajectories: train one, draw new rows, find odd ones, fill gaps, encode, interpolate and optimise in its latent space.") { json };
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        ToolCommand[] commands = [new TrainCommand(), new EncodeCommand(), new SampleCommand(), new InterpolateCommand(), new OptimizeCommand(), new EvaluateCommand(), new CompareCommand(), new InspectCommand()];
+        ToolCommand[] commands = [new TrainCommand(), new EncodeCommand(), new SynthesizeCommand(), new DetectCommand(), new ImputeCommand(), new SampleCommand(), new InterpolateCommand(), new OptimizeCommand(), new EvaluateCommand(), new CompareCommand(), new InspectCommand()];
         foreach (var command in commands)
         {
             command.SetAction((result, token) => Task.Run(() =>

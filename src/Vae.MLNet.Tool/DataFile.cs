@@ -32,7 +32,8 @@ internal enum ColumnMatching
 /// <param name="Columns">The columns of a table, by name or place.</param>
 /// <param name="Table">How the text of a table is read.</param>
 /// <param name="Matching">How columns are matched with a model's.</param>
-internal sealed record RowSettings(string? Array, IReadOnlyList<string>? Columns, TableSettings Table, ColumnMatching Matching);
+/// <param name="Ignored">Names of columns of a table to leave out.</param>
+internal sealed record RowSettings(string? Array, IReadOnlyList<string>? Columns, TableSettings Table, ColumnMatching Matching, IReadOnlyList<string>? Ignored = null);
 
 /// <summary>Rows from a file: .npz or .npy as NumPy writes them, or a table of numbers in text.</summary>
 /// <param name="Path">The file.</param>
@@ -86,9 +87,9 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
             if (bad >= 0)
             {
                 string place = Invariant($"'{Path}', row {row}{(_lines is null ? "" : Invariant($", line {_lines[(int)row]}"))}, {_label(bad)}");
-                throw new InvalidDataException(_lines is not null && float.IsNaN(values[bad])
-                    ? $"{place}: a number is expected, the value is missing. Fill it in, leave the row out, or leave the column out with --columns."
-                    : Invariant($"{place}: a finite number is expected, {values[bad]} was found."));
+                throw _lines is not null && float.IsNaN(values[bad])
+                    ? new NotNumbersException($"{place}: a number is expected, the value is missing. Fill it in, leave the row out, or leave the column out with --columns.")
+                    : new InvalidDataException(Invariant($"{place}: a finite number is expected, {values[bad]} was found."));
             }
             row++;
         }
@@ -158,7 +159,8 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
         string[]? names = null;
         var table = TableText.Read(path, settings.Table, settings.Matching == ColumnMatching.Name ? model?.Names : null, (header, count) =>
         {
-            int[] chosen = Choose(path, header, count, settings.Columns);
+            int[] chosen = [.. Choose(path, header, count, settings.Columns).Where(place => settings.Ignored?.Contains(NameOf(header, place)) != true)];
+            CheckIgnored(path, header, count, settings.Ignored);
             if (model is not null)
                 return Match(path, header, count, chosen, settings, model, terminal);
             names = header is null ? null : [.. chosen.Select(place => header[place])];
@@ -181,6 +183,19 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
             definition[0].AddAnnotation("SlotNames", new VBuffer<ReadOnlyMemory<char>>(slots.Count, [.. slots.Select(name => name.AsMemory())]), new VectorDataViewType(TextDataViewType.Instance, slots.Count));
         var view = context.Data.LoadFromEnumerable(table.Rows.ConvertAll(values => new TableRow { Values = values }), definition);
         return new(path, view, column, shape, names) { _lines = table.Lines, _label = place => table.Label(table.Columns[place]) };
+    }
+
+    /// <summary>A column's name: its place, where there is no header.</summary>
+    private static string NameOf(IReadOnlyList<string>? header, int place) => header?[place] ?? Invariant($"{place}");
+
+    /// <summary>Fails where a column that is to be left out is not there, or none is left.</summary>
+    public static void CheckIgnored(string path, IReadOnlyList<string>? header, int count, IReadOnlyList<string>? ignored)
+    {
+        string[] names = [.. Enumerable.Range(0, count).Select(place => NameOf(header, place))];
+        if (ignored?.FirstOrDefault(name => !names.Contains(name)) is { } unknown)
+            throw new UsageException($"--ignore: there is no column '{unknown}'; '{path}' has {(header is null ? Invariant($"{count} columns without names, counted from 0") : TableText.List(header))}.");
+        if (ignored is not null && names.All(ignored.Contains))
+            throw new UsageException($"--ignore leaves no column of '{path}'.");
     }
 
     /// <summary>Places of the columns asked for: names where there is a header, or numbers that count from 0.</summary>
@@ -274,12 +289,20 @@ internal sealed class RowOptions
         Description = "Memory that the rows may take, in bytes. Default 0: 2 GiB, or 16 times the size of the file where that is more; a compressed file may stand for any amount.",
     };
 
+    private readonly bool _ignorable;
+
+    private readonly Option<string?> _ignore = new("--ignore") { Description = "Columns of a table to leave out, by name.", HelpName = "a,b,..." };
+
     private readonly Choice<ColumnMatching>? _matching;
 
     /// <param name="command">The command that gets the options.</param>
     /// <param name="forModel">Whether the rows are matched with a model.</param>
-    public RowOptions(Command command, bool forModel)
+    /// <param name="ignorable">Whether columns can be left out by name.</param>
+    public RowOptions(Command command, bool forModel, bool ignorable = false)
     {
+        _ignorable = ignorable;
+        if (ignorable)
+            command.Add(_ignore);
         _separator.Validators.Add(result =>
         {
             if (result.Tokens is [var token] && TableText.ParseSeparator(token.Value) is null)
@@ -305,7 +328,8 @@ internal sealed class RowOptions
         arguments.GetValue(_array),
         arguments.GetValue(_columns) is { } columns ? TableText.ParseNames(columns) : null,
         new(_header.Read(arguments), arguments.GetValue(_separator) is { } separator ? TableText.ParseSeparator(separator) : null, arguments.GetValue(_maxBytes)),
-        _matching?.Read(arguments) ?? ColumnMatching.Name);
+        _matching?.Read(arguments) ?? ColumnMatching.Name,
+        _ignorable && arguments.GetValue(_ignore) is { } ignored ? TableText.ParseNames(ignored) : null);
 }
 
 /// <summary>The argument that names a file of rows, and its options.</summary>
@@ -315,10 +339,10 @@ internal sealed class DataArgument
 
     private readonly RowOptions _options;
 
-    public DataArgument(Command command, bool forModel)
+    public DataArgument(Command command, bool forModel, bool ignorable = false)
     {
         command.Add(_path);
-        _options = new(command, forModel);
+        _options = new(command, forModel, ignorable);
     }
 
     public string Path(ParseResult arguments) => arguments.GetRequiredValue(_path);

@@ -15,5 +15,8 @@ internal static class ExitCodes
     public const int Cancelled = 130;
 }
 
+/// <summary>Rows are not all numbers: a cell holds text, or nothing.</summary>
+internal sealed class NotNumbersException(string message) : Exception(message);
+
 /// <summary>The command line asks for what does not go together.</summary>
 internal sealed class UsageException(string message) : Exception(message);

@@ -5,6 +5,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using Vae.MLNet.Data;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Onnx;
 using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Tool;
@@ -49,18 +50,22 @@ internal sealed record EpochRecord(int Epoch, double Loss, double Reconstruction
 /// <summary>A folder that <c>train</c> made, a saved ML.NET pipeline (.zip) or an exported model (.onnx).</summary>
 internal sealed class ModelSource
 {
-    public const string PipelineName = "model.zip", EncoderName = "encoder.onnx", DecoderName = "decoder.onnx", GraphName = "pipeline.onnx", RecordName = "training.json";
+    public const string PipelineName = "model.zip", EncoderName = "encoder.onnx", DecoderName = "decoder.onnx", GraphName = "pipeline.onnx",
+        TableName = "table.onnx", SamplerName = "sampler.onnx", RecordName = "training.json";
 
     private readonly string _path;
     private readonly bool _folder;
-    private TrainedRows? _rows;
+    private readonly bool _isTable;
+    private readonly TrainedRows? _rows;
 
     private ModelSource(string path, bool folder)
     {
         _path = path;
         _folder = folder;
         if (folder && File.Exists(Path.Combine(path, RecordName)))
-            _rows = ReadRecord(Path.Combine(path, RecordName));
+            (_rows, _isTable) = ReadRecord(Path.Combine(path, RecordName));
+        else if (!folder)
+            _isTable = HoldsTable(path, IsGraph);
     }
 
     public static ModelSource Of(string path)
@@ -81,6 +86,23 @@ internal sealed class ModelSource
 
     public string Location => _path;
 
+    /// <summary>Whether this is the model of a table of typed columns, rather than of vectors.</summary>
+    public bool IsTable => _isTable;
+
+    /// <summary>The model of a table. The caller disposes it.</summary>
+    public TableVaeTransformer LoadTable(MLContext context)
+    {
+        if (!_isTable)
+            throw new UsageException($"'{_path}' is a model of vectors; this command takes the model of a table, which 'vae-mlnet train --as table' makes.");
+        if (IsGraph)
+            return TableVaeTransformer.Read(context, OnnxFile.Read(_path)) ?? throw new InvalidDataException($"'{_path}' does not name its columns; a file that 'train' wrote is expected.");
+        var (pipeline, _) = LoadPipeline(context);
+        if (pipeline is TableVaeTransformer table)
+            return table;
+        (pipeline as IDisposable)?.Dispose();
+        throw new InvalidDataException($"'{_path}' has other steps beside the model of a table; the model alone is expected.");
+    }
+
     /// <summary>How the model's rows look in files.</summary>
     public RowFormat Format(MLContext context, int features)
     {
@@ -91,6 +113,7 @@ internal sealed class ModelSource
     /// <summary>The rows that a pipeline takes.</summary>
     public ModelInput Input(ITransformer pipeline, DataViewSchema schema)
     {
+        RequireVectors();
         DataViewSchema.Column[] columns = [.. schema.Where(column => !column.IsHidden)];
         if (columns is not [{ Type: VectorDataViewType { IsKnownSize: true } type } column] || type.ItemType != NumberDataViewType.Single)
         {
@@ -131,6 +154,7 @@ internal sealed class ModelSource
     /// <summary>The decoder, with its gradient where the file has it.</summary>
     public VaeDecoder LoadDecoder()
     {
+        RequireVectors();
         if (_folder)
             return VaeDecoder.Load(Path.Combine(_path, DecoderName));
         return IsGraph ? VaeDecoder.Load(_path) : VaeDecoder.Load(VaeModel.FromPipeline(_path).ToDecoderOnnx(withGradient: true));
@@ -163,7 +187,7 @@ internal sealed class ModelSource
             return null;
         try
         {
-            return ReadRecord(record) is { } rows && rows.Features == features ? rows : null;
+            return ReadRecord(record).Rows is { } rows && rows.Features == features ? rows : null;
         }
         catch (InvalidDataException)
         {
@@ -184,15 +208,36 @@ internal sealed class ModelSource
 
     private static IEnumerable<ITransformer> Steps(ITransformer pipeline) => pipeline is IEnumerable<ITransformer> chain ? chain.SelectMany(Steps) : [pipeline];
 
-    private static TrainedRows ReadRecord(string path)
+    private void RequireVectors()
+    {
+        if (_isTable)
+            throw new UsageException($"'{_path}' is the model of a table, for which there are 'synthesize', 'detect', 'impute', 'encode' and 'inspect'; this command takes a model of vectors.");
+    }
+
+    private static bool HoldsTable(string path, bool graph)
+    {
+        try
+        {
+            return graph ? OnnxFile.Read(path).Kind == VaeMetadata.TableKind : PipelineArchive.Read(path).Any(entry => entry.Kind == VaeMetadata.TableKind);
+        }
+        catch (InvalidDataException)
+        {
+            // What the file is will be said by whoever reads it for its use.
+            return false;
+        }
+    }
+
+    private static (TrainedRows? Rows, bool IsTable) ReadRecord(string path)
     {
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
+            if (root.TryGetProperty("kind", out var kind) && kind.ValueKind == JsonValueKind.String && kind.GetString() == TableRecord.TableKind)
+                return (null, true);
             int[] shape = [.. root.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32())];
             string[]? names = root.TryGetProperty("names", out var found) ? [.. found.EnumerateArray().Select(name => name.GetString() ?? "")] : null;
-            return new(shape, names);
+            return (new(shape, names), false);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
         {

@@ -20,6 +20,11 @@ internal static class ResultFile
             throw new UsageException($"--output has to end in .npy, .npz, .csv or .tsv; it is '{path}'.");
         if (ending == ".npy" && arrays > 1)
             throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"A .npy file holds one array and there are {arrays}: --output has to end in .npz, .csv or .tsv; it is '{path}'."));
+        CheckFolder(path, terminal);
+    }
+
+    private static void CheckFolder(string path, Terminal terminal)
+    {
         try
         {
             AtomicFile.CheckFolder(path);
@@ -29,6 +34,15 @@ internal static class ResultFile
             throw new UsageException($"--output: {e.Message}");
         }
         terminal.OutputIsTaken = SystemFiles.OpenFile(Path.GetFullPath(path)) == 1;
+    }
+
+    /// <summary>As <see cref="CheckName"/>, for rows of text and numbers; gives the separator.</summary>
+    public static char CheckTable(string path, Terminal terminal)
+    {
+        if (Ending(path) is not (".csv" or ".tsv" or ".txt"))
+            throw new UsageException($"--output has to end in .csv, .tsv or .txt; it is '{path}'.");
+        CheckFolder(path, terminal);
+        return Ending(path) == ".csv" ? ',' : '\t';
     }
 
     /// <summary>Writes columns. One as long as a row of the model is an array of the row's size, and has its names where it has none of its own.</summary>
@@ -82,7 +96,7 @@ internal static class ResultFile
     private static string Ending(string path)
     {
         string ending = Path.GetExtension(path).ToLowerInvariant();
-        return ending is not (".npy" or ".npz" or ".csv" or ".tsv") && path.Length > 0 && SystemFiles.IsDevice(Path.GetFullPath(path)) ? ".csv" : ending;
+        return ending is not (".npy" or ".npz" or ".csv" or ".tsv" or ".txt") && path.Length > 0 && SystemFiles.IsDevice(Path.GetFullPath(path)) ? ".csv" : ending;
     }
 
     private static void Text(IDataView view, string path, IReadOnlyList<string> columns, RowFormat format, char separator, CancellationToken cancellationToken) => AtomicFile.Write(path, stream =>

@@ -238,6 +238,17 @@ internal sealed class TableText
         return text;
     }
 
+    /// <summary>A column that was read as text, with points for decimal commas where it holds numbers alone.</summary>
+    /// <param name="column">Place among <see cref="Columns"/>.</param>
+    public IEnumerable<string> Cells(int column)
+    {
+        var cells = Texts.Select(row => row[column]);
+        return _separator != ',' && cells.Any(cell => cell.Contains(',')) && Numbers(column) is not null ? cells.Select(cell => cell.Replace(',', '.')) : cells;
+    }
+
+    /// <summary>Whether a field is a number, as this file writes them.</summary>
+    public bool IsNumber(string field) => TryNumber(field, _separator, out _);
+
     /// <summary>A column that was read as text, as numbers; null where it holds anything else. Missing ones are NaN.</summary>
     /// <param name="column">Place among <see cref="Columns"/>.</param>
     public float[]? Numbers(int column)
@@ -273,7 +284,7 @@ internal sealed class TableText
             return float.NaN;
         if (!TryNumber(field, _separator, out float value))
         {
-            throw new InvalidDataException(
+            throw new NotNumbersException(
                 $"{Place(line)}, {Label(column)}: a number is expected, '{Short(TableCleaner.Restore(field.ToString()))}' was found. --columns chooses the columns to read.");
         }
         if (float.IsInfinity(value) && char.IsAsciiDigit(field[^1]))

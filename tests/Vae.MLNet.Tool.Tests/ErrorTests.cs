@@ -31,7 +31,7 @@ public sealed class ErrorTests
     public void Help_HasExamples()
     {
         using var sandbox = new Sandbox();
-        foreach (string command in new[] { "train", "encode", "sample", "interpolate", "optimize", "evaluate", "compare", "inspect" })
+        foreach (string command in new[] { "train", "encode", "synthesize", "detect", "impute", "sample", "interpolate", "optimize", "evaluate", "compare", "inspect" })
         {
             var run = sandbox.Run(command, "--help");
             Assert.AreEqual(ExitCodes.Done, run.Code);
@@ -58,7 +58,7 @@ public sealed class ErrorTests
         File.WriteAllText(ragged, "a,b\n1,2\n3\n");
         Failure(sandbox, "row 1, line 3: 2 fields are expected, 1 was found", "train", ragged, "-o", model);
         File.WriteAllText(ragged, "a,b\n1,2\n3,x\n");
-        Failure(sandbox, "row 1, line 3, column 'b': a number is expected, 'x' was found", "train", ragged, "-o", model);
+        Failure(sandbox, "row 1, line 3, column 'b': a number is expected, 'x' was found", "train", ragged, "--as", "vector", "-o", model);
         File.WriteAllText(ragged, "");
         Failure(sandbox, "is empty", "train", ragged, "-o", model);
 

@@ -19,12 +19,13 @@ internal sealed class EncodeCommand : ToolCommand
     public EncodeCommand()
         : base("encode", "Encode rows into the latent space.",
             "encode model/ paths.npz -o latent.npy",
+            "encode model/ people.csv --outputs Latent,Score -o latent.csv",
             "encode model/ paths.npz --outputs Latent,Sigma,Score -o encoded.csv")
     {
         _model = new ModelArgument(this);
         _data = new DataArgument(this, forModel: true);
         _output = OutputFile("File to write: .npy, .npz, .csv or .tsv.");
-        _columns = Text("--outputs", "Columns of the pipeline to write: Latent (the default), Sigma, Reconstruction, Score, Features (aligned).", "a,b,...");
+        _columns = Text("--outputs", "Columns of the pipeline to write: Latent (the default), Sigma, Reconstruction, Score, Features (aligned); of a table Latent, Score, Contributions.", "a,b,...");
     }
 
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
@@ -36,7 +37,16 @@ internal sealed class EncodeCommand : ToolCommand
         var context = terminal.Context();
 
         long rows;
-        if (source.IsGraph)
+        if (source.IsTable)
+        {
+            using var model = source.LoadTable(context);
+            var data = TypedTable.Load(_data.Path(arguments), _data.Settings(arguments), model.Model, source.Location, terminal, cancellationToken);
+            var view = model.Transform(data.View);
+            columns = [.. (asked ?? [model.LatentColumnName]).Select(name => Column(context.Transforms.SelectColumns([.. model.OutputColumns.Select(output => output.Name)]).Fit(view).Transform(view).Schema, name, source))];
+            ResultFile.Write(context, view, output, columns, RowFormat.Of(1, null, null), cancellationToken);
+            rows = data.Rows;
+        }
+        else if (source.IsGraph)
         {
             if (asked is not null)
                 throw new UsageException("--outputs chooses columns of a pipeline; a graph gives the latent alone.");

@@ -31,12 +31,18 @@ internal sealed class InspectCommand : ToolCommand
         string path = _model.Path(arguments);
         if (Directory.Exists(path))
         {
-            _model.Open(arguments);
+            var source = _model.Open(arguments);
             GraphInfo[] graphs = [.. Directory.GetFiles(path, "*.onnx").Order(StringComparer.Ordinal).Select(Graph)];
             var pipeline = Pipeline(System.IO.Path.Combine(path, ModelSource.PipelineName));
             string record = System.IO.Path.Combine(path, ModelSource.RecordName);
             JsonElement? training = File.Exists(record) ? JsonSerializer.Deserialize<JsonElement>(File.ReadAllBytes(record)) : null;
-            terminal.Result(new { folder = path, pipeline, graphs, training }, [Shown(pipeline), .. graphs.Select(graph => Shown(graph, whole: false))]);
+            Table[] tables = [Shown(pipeline), .. graphs.Select(graph => Shown(graph, whole: false))];
+            if (source.IsTable)
+            {
+                using var table = source.LoadTable(terminal.Context());
+                tables = [TableTrainer.Columns(table.Model), Terminal.Facts("training", [.. TableTrainer.Facts(table.Model)]), .. tables];
+            }
+            terminal.Result(new { folder = path, pipeline, graphs, training }, tables);
         }
         else if (_model.Open(arguments).IsGraph)
         {
@@ -60,7 +66,7 @@ internal sealed class InspectCommand : ToolCommand
             using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
             options.AddSessionConfigEntry("session.load_model_format", "ONNX");
             using var session = new InferenceSession(model.Bytes, options);
-            var metadata = properties.OrderBy(pair => pair.Key, StringComparer.Ordinal).Where(pair => pair.Key != "vae.kind").ToDictionary(pair => pair.Key, pair => Value(pair.Value));
+            var metadata = properties.OrderBy(pair => pair.Key, StringComparer.Ordinal).Where(pair => pair.Key is not ("vae.kind" or "vae.table")).ToDictionary(pair => pair.Key, pair => Value(pair.Value));
             return new(System.IO.Path.GetFileName(path), model.Bytes.Length, properties.GetValueOrDefault("vae.kind"),
                 Tensors(session.InputMetadata), Tensors(session.OutputMetadata), metadata);
         }

@@ -15,6 +15,19 @@ internal enum TrainingObjective
     Elbo,
 }
 
+/// <summary>What the rows are to the model.</summary>
+internal enum RowsTakenAs
+{
+    /// <summary>A table where the file has text or gaps, otherwise vectors.</summary>
+    Auto,
+
+    /// <summary>Vectors of numbers.</summary>
+    Vector,
+
+    /// <summary>Rows of typed columns.</summary>
+    Table,
+}
+
 /// <summary>Trains a model and writes everything that can be done with it into a folder.</summary>
 internal sealed class TrainCommand : ToolCommand
 {
@@ -22,6 +35,7 @@ internal sealed class TrainCommand : ToolCommand
     private const int LeastRowsToHoldOut = 100;
 
     private const float DefaultValidation = 0.1f;
+    private const int DefaultLatent = 2;
     private const int DefaultPatience = 20;
 
     /// <summary>An epoch of few rows has few steps: the loss needs time to move at all.</summary>
@@ -31,27 +45,31 @@ internal sealed class TrainCommand : ToolCommand
 
     private readonly DataArgument _data;
     private readonly Option<string> _output;
-    private readonly Option<int> _latent, _epochs, _batch, _seed, _threads;
-    private readonly Option<int?> _patience;
-    private readonly Option<float> _rate;
+    private readonly Option<int> _epochs, _batch, _seed, _threads, _steps;
+    private readonly Option<int?> _latent, _patience;
+    private readonly Option<float> _rate, _contamination;
     private readonly Option<float?> _beta, _validation;
     private readonly Option<float[]?> _hidden;
     private readonly Option<string> _align;
     private readonly Option<bool> _mirror, _direction, _lastRows;
+    private readonly Choice<RowsTakenAs> _as;
     private readonly Choice<TrainingObjective> _objective;
     private readonly Choice<PosteriorParameterization> _posterior;
     private readonly Choice<InputScaling> _scaling;
     private readonly Choice<TrainingDevice> _device;
-    private readonly Option<string?> _checkpoints;
+    private readonly Option<string?> _checkpoints, _kinds;
 
     public TrainCommand()
-        : base("train", "Train a variational autoencoder on the rows of a file, and write model.zip (the ML.NET pipeline), encoder.onnx, decoder.onnx, pipeline.onnx and training.json into a folder.",
+        : base("train", "Train a variational autoencoder on the rows of a file, and write what can be done with it into a folder: model.zip (the ML.NET pipeline), training.json, "
+            + "and of vectors encoder.onnx, decoder.onnx and pipeline.onnx, of a table with text or gaps table.onnx and sampler.onnx.",
+            "train people.csv --ignore id -o model/",
             "train paths.npz --latent 2 --align 2d -o model/",
             "train sensors.csv --columns t1,t2,p --scaling standardize --validation 0.2 --patience 10 -o model/")
     {
-        _data = new DataArgument(this, forModel: false);
+        _data = new DataArgument(this, forModel: false, ignorable: true);
         _output = Register(new Option<string>("--output", "-o") { Description = "Folder for the model; one that holds an earlier model is replaced when the new one is complete.", HelpName = "folder", Required = true });
-        _latent = Integer("--latent", "Dimensions of the latent space.", 2, minimum: 1);
+        _as = OneOf("--as", "What the rows are: vectors of numbers, or a table of typed columns (numbers, texts, booleans, dates, with gaps). auto takes a table where there is text or a gap.", RowsTakenAs.Auto);
+        _latent = OptionalInteger("--latent", Invariant($"Dimensions of the latent space. Default {DefaultLatent}; of a table {TableTrainer.DefaultLatent}."), minimum: 1);
         _hidden = Numbers("--hidden", "Widths of the encoder's hidden layers; the decoder's are the same in reverse. Default by the number of rows, 64,64 to 256,256,256.");
         _align = Register(new Option<string>("--align") { Description = "Centre conformations and turn them onto their principal axes: none, 2d or 3d.", HelpName = "none|2d|3d", DefaultValueFactory = _ => "none" });
         _align.AcceptOnlyFromAmong("none", "2d", "3d");
@@ -70,10 +88,57 @@ internal sealed class TrainCommand : ToolCommand
         _seed = Integer("--seed", "Seed: the same one gives the same bytes.", 0);
         _threads = Integer("--threads", "Threads; 0 takes one for each core.", 0);
         _device = OneOf("--device", "Where to train.", TrainingDevice.Cpu);
+        _kinds = Text("--kinds", "Of a table: kinds of columns set by hand, name=kind; number, category, boolean, date or ignored.", "a=kind,...");
+        _steps = Integer("--steps", "Of a table: most steps of the training; 0 goes by the number of rows.", 0);
+        _contamination = Real("--contamination", "Of a table: share of the training rows that score above the threshold.", TableTrainer.DefaultContamination);
         _checkpoints = Text("--checkpoints", "Folder for checkpoints every ten epochs; a training that was killed goes on from there.", "folder");
     }
 
+    /// <summary>Options that say something of vectors, and of tables.</summary>
+    private IEnumerable<Option> OfVectors => [_hidden, _align, _mirror, _direction, _objective.Option, _beta, _posterior.Option, _scaling.Option, _epochs, _batch, _rate, _lastRows, _patience, _device.Option, _checkpoints];
+
+    private IEnumerable<Option> OfTables => [_kinds, _steps, _contamination];
+
     public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
+    {
+        var asked = _as.Read(arguments);
+        if (asked == RowsTakenAs.Table || asked == RowsTakenAs.Auto && Given(arguments, OfTables) is not null)
+        {
+            Table(arguments, terminal, cancellationToken);
+            return;
+        }
+        if (asked == RowsTakenAs.Vector && Given(arguments, OfTables) is { } option)
+            throw new UsageException($"{option} is of tables; --as is vector.");
+        try
+        {
+            Vectors(arguments, terminal, cancellationToken);
+        }
+        catch (NotNumbersException e) when (asked == RowsTakenAs.Auto && Given(arguments, OfVectors) is null)
+        {
+            terminal.Note($"--as table, as not all is numbers: {e.Message.Split(" --columns chooses")[0].Split(" Fill it in")[0]} --as vector takes numbers alone.");
+            Table(arguments, terminal, cancellationToken);
+        }
+    }
+
+    /// <summary>The first of some options that was given.</summary>
+    private static string? Given(ParseResult arguments, IEnumerable<Option> options) =>
+        options.FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false })?.Name;
+
+    private void Table(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
+    {
+        if (Given(arguments, OfVectors) is { } option)
+            throw new UsageException($"{option} is of vectors, and this is the model of a table. --as vector takes the rows as vectors of numbers.");
+        float validation = arguments.GetValue(_validation) ?? DefaultValidation;
+        if (validation > 0.5f)
+            throw new UsageException(Invariant($"--validation has to be at most 0.5 for a table; it is {validation}."));
+        float contamination = arguments.GetValue(_contamination);
+        if (contamination is not (> 0 and < 1))
+            throw new UsageException(Invariant($"--contamination has to be above 0 and below 1; it is {contamination}."));
+        TableTrainer.Run(new(_data.Path(arguments), _data.Settings(arguments), TypedTable.ParseKinds(arguments.GetValue(_kinds)), arguments.GetValue(_latent) ?? TableTrainer.DefaultLatent,
+            validation, contamination, arguments.GetValue(_steps), arguments.GetValue(_seed), arguments.GetValue(_threads)), arguments.GetRequiredValue(_output), terminal, cancellationToken);
+    }
+
+    private void Vectors(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
     {
         var context = terminal.Context(arguments.GetValue(_seed));
         string folder = Path.GetFullPath(arguments.GetRequiredValue(_output));
@@ -189,7 +254,7 @@ internal sealed class TrainCommand : ToolCommand
             throw new UsageException($"--hidden has to be whole numbers of at least 1; it is {string.Join(",", hidden)}.");
         return new VaeTrainer.Options
         {
-            LatentDimension = arguments.GetValue(_latent),
+            LatentDimension = arguments.GetValue(_latent) ?? DefaultLatent,
             HiddenLayers = hidden?.Select(width => (int)width).ToArray(),
             Posterior = _posterior.Read(arguments),
             Likelihood = elbo ? Likelihood.Gaussian : Likelihood.MeanSquaredError,

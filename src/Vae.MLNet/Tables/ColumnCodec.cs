@@ -69,6 +69,45 @@ internal sealed class ColumnCodec
     /// <summary>Deviation of a normal distribution whose deciles lie as far apart as the column's; how far a number is out is told in it.</summary>
     public double Spread { get; init; } = 1;
 
+    /// <summary>
+    /// Between these a number is within what is usual: the range, but for single values far beyond the hundredth and the last hundredth of the rows, which may be errors.
+    /// </summary>
+    public double LowFence { get; init; }
+
+    /// <summary>Between these a number is within what is usual.</summary>
+    public double HighFence { get; init; }
+
+    /// <summary>Nats for each unit of log(1 + distance from the range / spread): so many that a number by its column's range beyond is odder than nearly all training rows.</summary>
+    public double OutsideWeight { get; init; } = FenceWeight;
+
+    /// <summary>The same of what is within the range and beyond a fence, and the least <see cref="OutsideWeight"/>.</summary>
+    public const double FenceWeight = 4;
+
+    /// <summary>The same codec with another weight of what lies outside.</summary>
+    public ColumnCodec WithOutsideWeight(double weight) => new()
+    {
+        Name = Name,
+        Kind = Kind,
+        HasMissing = HasMissing,
+        Values = Values,
+        Pooled = Pooled,
+        Edges = Edges,
+        LeafEdges = LeafEdges,
+        LeafCounts = LeafCounts,
+        Leaves = Leaves,
+        Quantiles = Quantiles,
+        Repeats = Repeats,
+        Decimals = Decimals,
+        Step = Step,
+        Minimum = Minimum,
+        Maximum = Maximum,
+        Spread = Spread,
+        LowFence = LowFence,
+        HighFence = HighFence,
+        AllMissing = AllMissing,
+        OutsideWeight = weight,
+    };
+
     /// <summary>Whether no cell has a value.</summary>
     public bool AllMissing { get; init; }
 
@@ -186,6 +225,8 @@ internal sealed class ColumnCodec
             Minimum = values[0],
             Maximum = values[^1],
             Spread = SpreadOf(values),
+            LowFence = Math.Max(values[0], Fence(values, false)),
+            HighFence = Math.Min(values[^1], Fence(values, true)),
             Decimals = decimals,
             Step = kind == ColumnKind.Date ? StepOf(distinct) : 0,
         };
@@ -194,10 +235,19 @@ internal sealed class ColumnCodec
     private static double StepOf(List<(double Value, int Count)> dates) =>
         new double[] { TimeSpan.TicksPerDay, TimeSpan.TicksPerMinute, TimeSpan.TicksPerSecond }.FirstOrDefault(step => dates.TrueForAll(date => date.Value % step == 0), 1);
 
+    /// <summary>As far again beyond the last hundredth (two rows at least) as it lies from the median, and half of that.</summary>
+    private static double Fence(double[] sorted, bool high)
+    {
+        int tail = Math.Min(Math.Max(2, sorted.Length / 100), sorted.Length - 1);
+        double edge = sorted[high ? sorted.Length - 1 - tail : tail], median = sorted[sorted.Length / 2];
+        double fence = edge + 1.5 * (edge - median) + (high ? 1 : -1) * SpreadOf(sorted);
+        return double.IsFinite(fence) ? fence : sorted[high ? ^1 : 0];
+    }
+
     private static double SpreadOf(double[] sorted)
     {
         // Where four fifths of the rows share one value, the whole range tells the scale.
-        double deciles = (sorted[sorted.Length * 9 / 10] - sorted[sorted.Length / 10]) / 2.563, range = (sorted[^1] - sorted[0]) / 6;
+        double deciles = sorted[sorted.Length * 9 / 10] / 2.563 - sorted[sorted.Length / 10] / 2.563, range = sorted[^1] / 6 - sorted[0] / 6;
         return deciles > 0 ? deciles : range > 0 ? range : Math.Max(Math.Abs(sorted[0]), 1) / 10;
     }
 

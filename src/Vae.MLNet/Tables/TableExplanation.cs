@@ -20,7 +20,8 @@ public sealed record TableExplanation(int Row, float Score, IReadOnlyList<TableR
 public sealed record TableReason(string Column, string Value, string Expected, float Contribution)
 {
     /// <summary>The reason in words.</summary>
-    /// <returns>As in <c>hours_per_week: 99, expected 40 beside the others (7.1 nats)</c>.</returns>
+    /// <returns>As in <c>hours_per_week: 99, expected 40 beside the others (7.1 nats)</c>, or <c>deck: G, rare in the table (8.2 nats)</c> where the cell is what is expected.</returns>
     public override string ToString() =>
-        Check.Invariant($"{Column}: {(Value.Length > 0 ? Value : "missing")}, expected {(Expected.Length > 0 ? Expected : "missing")} beside the others ({Contribution:F1} nats)");
+        Check.Invariant($"{Column}: {(Value.Length > 0 ? Value : "missing")}, ")
+        + (Value == Expected ? "rare in the table" : $"expected {(Expected.Length > 0 ? Expected : "missing")} beside the others") + Check.Invariant($" ({Contribution:F1} nats)");
 }

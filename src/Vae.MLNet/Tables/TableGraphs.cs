@@ -33,9 +33,6 @@ internal static class TableGraphs
 {
     public const string TokensOutput = "Tokens", LatentInput = "Latent", GivenInput = "Given", LatentNoise = "LatentNoise", CellNoise = "Noise";
 
-    /// <summary>Weight of how far a number lies outside of what was seen: 4 log(1 + distance / spread).</summary>
-    private const float OutsideWeight = 4;
-
     /// <summary>Typed columns [N, 1] to the latent column, the score [N, 1] and the contributions; a file from which the model can be read back.</summary>
     /// <param name="schema">The table.</param>
     /// <param name="parameters">Flat parameters.</param>
@@ -52,6 +49,7 @@ internal static class TableGraphs
         string contributions = network.Contributions(tokens, known, sum, outside, names.Contributions);
         graph.Node("ReduceSum", [contributions, graph.Ints(1)], OutputColumn.VectorName(names.Score), ("keepdims", 1L));
         graph.Output(names.Latent, OnnxType.Float, Batch, schema.Latent);
+        graph.SlotNames(names.Latent, TableVaeTransformer.LatentNames(schema.Latent));
         if (names.Contributions is { } column)
         {
             graph.Output(column, OnnxType.Float, Batch, schema.Codecs.Count);
@@ -426,13 +424,24 @@ internal static class TableGraphs
                     tokens.Add(_graph.Node("Where", [_graph.Node("Less", [first, _graph.LongConstant("zero", 0)]), Unseen(), leaf]));
                 }
                 string above = _graph.Subtract(value, _graph.DoubleScalar(codec.Maximum)), beneath = _graph.Subtract(_graph.DoubleScalar(codec.Minimum), value);
-                string far = _graph.Divide(_graph.Node("Max", [above, beneath, _graph.DoubleScalar(0)]), _graph.DoubleScalar(codec.Spread));
-                string term = _graph.Multiply(_graph.Node("Log", [_graph.Add(far, _graph.DoubleScalar(1))]), _graph.DoubleScalar(OutsideWeight));
+                string term = Outside(above, beneath, codec, codec.OutsideWeight);
+                if (codec.LowFence > codec.Minimum || codec.HighFence < codec.Maximum)
+                {
+                    string within = _graph.Node("Min", [_graph.Node("Max", [value, _graph.DoubleScalar(codec.Minimum)]), _graph.DoubleScalar(codec.Maximum)]);
+                    string inner = Outside(_graph.Subtract(within, _graph.DoubleScalar(codec.HighFence)), _graph.Subtract(_graph.DoubleScalar(codec.LowFence), within), codec, ColumnCodec.FenceWeight);
+                    term = _graph.Add(term, inner);
+                }
                 outside.Add(_graph.Node("Cast", [_graph.Node("Where", [gap, _graph.DoubleScalar(0), term])], null, ("to", (long)OnnxType.Float)));
             }
             return (tokens.Count == 1 ? tokens[0] : _graph.Node("Concat", [.. tokens], null, ("axis", 1L)), outside.Count == 1 ? outside[0] : _graph.Node("Concat", [.. outside], null, ("axis", 1L)));
 
             string Unseen() => minusOne ??= _graph.LongConstant("unseen", -1);
+        }
+
+        private string Outside(string above, string beneath, ColumnCodec codec, double weight)
+        {
+            string far = _graph.Divide(_graph.Node("Max", [above, beneath, _graph.DoubleScalar(0)]), _graph.DoubleScalar(codec.Spread));
+            return _graph.Multiply(_graph.Node("Log", [_graph.Add(far, _graph.DoubleScalar(1))]), _graph.DoubleScalar(weight));
         }
 
         /// <summary>How many edges lie below each value, [N, 1].</summary>

@@ -79,10 +79,13 @@ public sealed class TableVaeModel
         }
         // One row of conditions, encoded as any other row would be.
         RawColumn[] row1 = [.. Schema.Codecs.Select(codec => Condition(codec, where))];
-        var (givenRow, mean, sigma) = Given(new TableDataView(row1, 1), CancellationToken.None);
+        var (givenRow, _, _) = Given(new TableDataView(row1, 1), CancellationToken.None);
         int at = 0;
         foreach (var codec in Schema.Codecs)
         {
+            // What was not asked for is to be drawn: a boolean or a whole number that was left open has no gap to tell so.
+            if (!where.ContainsKey(codec.Name))
+                givenRow.AsSpan(at, codec.HasLeaves ? 2 : 1).Fill(-1);
             // A missing cell that is asked for is a condition, not a gap.
             if (where.TryGetValue(codec.Name, out object? asked))
             {
@@ -93,6 +96,9 @@ public sealed class TableVaeModel
             }
             at += codec.HasLeaves ? 2 : 1;
         }
+        float[] mean, sigma;
+        using (var posterior = Open(TableGraphs.Posterior(Schema, Parameters)))
+            (mean, sigma) = Posterior(posterior, givenRow);
         using (var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: false)))
         {
             for (int start = 0; start < count; start += BlockSize)
@@ -228,6 +234,9 @@ public sealed class TableVaeModel
         }, cancellationToken);
         return ([.. scores], [.. parts]);
     }
+
+    /// <summary>Scores of rows with the model's columns.</summary>
+    internal float[] Scores(TableDataView rows, CancellationToken cancellationToken) => Contributions(rows, cancellationToken).Scores;
 
     private (float[] Mean, float[] Sigma) Posterior(InferenceSession session, long[] given)
     {

@@ -21,7 +21,8 @@ namespace Vae.MLNet;
 /// (Uria, Murray and Larochelle 2014). It is trained by the evidence lower bound with free bits. After the training a mixture of normal distributions is fitted to the
 /// latent vectors, from which rows are drawn.</para>
 /// <para>The score of a row is the sum over its columns of minus the log probability of the cell beside all others and of the cell by itself, in nats, and for numbers
-/// beyond all that was seen 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
+/// beyond all that was seen w log(1 + distance / spread), w being such that a number by its column's range beyond is odder than all but a thousandth of the training rows;
+/// of single numbers within the range but far beyond the last hundredth of the rows, which may be errors, 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
 ///
 /// | | |
 /// |---|---|
@@ -103,6 +104,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
             },
         };
         var names = new TableColumnNames(_options.LatentColumnName, _options.ScoreColumnName, _options.ContributionsColumnName);
+        schema = WithOutsideWeights(schema, parameters, used, count);
         var model = new TableVaeModel(schema, parameters);
         float threshold;
         using (var scored = new TableVaeTransformer(_context, model, names, input.Schema))
@@ -141,13 +143,16 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
     /// <summary>0 for some 300 rows and less, 1 for 10,000 and more.</summary>
     private static double Size(int rows) => Math.Clamp((Math.Log10(rows) - 2.5) / 1.5, 0, 1);
 
+    /// <summary>Most steps of a training.</summary>
+    internal static int MostSteps(int rows, Options options) => options.Steps > 0 ? options.Steps : (int)(1500 + 2000 * Size(rows));
+
     private TableTrainingSettings Settings(int rows)
     {
         double size = Size(rows);
         return new()
         {
             Seed = _options.Seed,
-            Steps = _options.Steps > 0 ? _options.Steps : (int)(1500 + 2000 * size),
+            Steps = MostSteps(rows, _options),
             BatchSize = rows < 3000 ? 128 : 256,
             WeightDecay = (float)Math.Pow(10, -1.5 * size),
             Dropout = (float)(0.4 - 0.3 * size),
@@ -205,6 +210,31 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
                 draws[start * schema.Latent + i] = (float)(means[i] + sigmas[i] * random.NextNormal());
         }
         return LatentMixture.Fit(draws, schema.Latent, _options.Seed);
+    }
+
+    /// <summary>
+    /// Weighs what lies outside so that one number by its column's range beyond puts the most usual row above all but a thousandth of the training rows.
+    /// </summary>
+    private TableSchema WithOutsideWeights(TableSchema schema, float[] parameters, RawColumn[] columns, int rows)
+    {
+        const int Most = 10_000;
+        if (!schema.Codecs.Any(codec => codec.IsNumber && !codec.AllMissing))
+            return schema;
+        int[] chosen = [.. SeedStream.Permutation(rows, _options.Seed, Purpose.Pool).Take(Most).Select(row => (int)row)];
+        var plain = new TableVaeModel(schema with { Codecs = [.. schema.Codecs.Select(codec => codec.WithOutsideWeight(0))] }, parameters);
+        float[] scores = [.. plain.Scores(new TableDataView([.. columns.Select(column => column.Select(chosen))], chosen.Length), _options.CancellationToken)
+            .Where(float.IsFinite).Order()];
+        // An infinite cell has no score without a weight.
+        if (scores.Length == 0)
+            return schema;
+        // Somewhat more, since what a cell says of the others changes with it.
+        double wide = 1.25 * (scores[Math.Min((int)(scores.Length * 0.999), scores.Length - 1)] - scores[0]) + 2;
+        return schema with
+        {
+            Codecs = [.. schema.Codecs.Select(codec => codec.IsNumber && !codec.AllMissing
+                ? codec.WithOutsideWeight(Math.Max(ColumnCodec.FenceWeight, wide / Math.Log(1 + Math.Max(codec.Maximum / codec.Spread - codec.Minimum / codec.Spread, 1))))
+                : codec)],
+        };
     }
 
     private float Threshold(TableVaeTransformer model, IDataView rows)

@@ -65,10 +65,13 @@ public sealed class TableVaeTransformer : FittedTransformer
     /// <exception cref="ArgumentException">A condition names no column of the model, or a value that it never had.</exception>
     public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null) => Model.Synthesize(count, seed, where);
 
+    /// <summary>As vectors' autoencoders call the dimensions.</summary>
+    internal static string[] LatentNames(int latent) => [.. Enumerable.Range(0, latent).Select(i => Check.Invariant($"z{i}"))];
+
     internal static OutputColumn[] Outputs(TableColumnNames names, int latent, string[] columns)
     {
         OutputColumn score = new(names.Score, 1, IsScalar: true);
-        OutputColumn mean = new(names.Latent, latent);
+        OutputColumn mean = new(names.Latent, latent, SlotNames: LatentNames(latent));
         return names.Contributions is { } contributions ? [mean, new(contributions, columns.Length, SlotNames: columns), score] : [mean, score];
     }
 

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Microsoft.ML;
+
+namespace Vae.MLNet.Tool.Commands;
+
+/// <summary>Draws new rows of a table.</summary>
+internal sealed class SynthesizeCommand : ToolCommand
+{
+    private readonly ModelArgument _model;
+    private readonly Option<int> _count, _seed;
+    private readonly Option<string[]?> _where;
+    private readonly Option<string> _output;
+
+    public SynthesizeCommand()
+        : base("synthesize", "Draw new rows of a table, with its columns and types.",
+            "synthesize model/ --count 1000 --seed 7 -o new.csv",
+            "synthesize model/ --count 1000 --where \"income=>50K\" --where sex=Female -o new.csv")
+    {
+        _model = new ModelArgument(this, "A folder that 'train' wrote for a table, its model.zip or its table.onnx.");
+        _count = Integer("--count", "Rows to draw.", 1000, minimum: 1);
+        _seed = Integer("--seed", "Seed: the same one gives the same rows.", 0);
+        _where = Register(new Option<string[]?>("--where")
+        {
+            Description = "A value that a column has to have, column=value; nothing behind the sign stands for a missing cell. May be given for several columns.",
+            HelpName = "column=value",
+        });
+        _output = OutputFile("File to write: .csv, .tsv or .txt.");
+    }
+
+    public override void Run(ParseResult arguments, Terminal terminal, CancellationToken cancellationToken)
+    {
+        string output = arguments.GetRequiredValue(_output);
+        char separator = ResultFile.CheckTable(output, terminal);
+        var context = terminal.Context();
+        using var model = _model.Open(arguments).LoadTable(context);
+        var where = new Dictionary<string, object>(StringComparer.Ordinal);
+        foreach (string condition in arguments.GetValue(_where) ?? [])
+        {
+            // Names may hold the sign; the one with the longest name that is a column parts the two.
+            var column = model.Model.Columns.Where(column => condition.StartsWith(column.Name + "=", StringComparison.Ordinal)).MaxBy(column => column.Name.Length)
+                ?? throw new UsageException($"--where has to be column=value; it is '{condition}', and the columns are {TableText.List(model.Model.Columns.Select(column => column.Name))}.");
+            if (column.Kind == ColumnKind.Ignored)
+                throw new UsageException($"--where: the model has left out the column '{column.Name}' ({column.Reason}).");
+            if (!where.TryAdd(column.Name, condition[(column.Name.Length + 1)..]))
+                throw new UsageException($"--where names the column '{column.Name}' twice.");
+        }
+        IDataView rows;
+        try
+        {
+            rows = model.Synthesize(arguments.GetValue(_count), arguments.GetValue(_seed), where);
+        }
+        catch (ArgumentException e) when (e.ParamName == "where")
+        {
+            throw new UsageException($"--where: {e.Message.Replace(" (Parameter 'where')", "", StringComparison.Ordinal)}");
+        }
+        context.Vae.SaveTable(rows, output, separator, cancellationToken);
+        string[] columns = [.. rows.Schema.Select(column => column.Name)];
+        terminal.Result(new { file = output, rows = arguments.GetValue(_count), columns },
+            Terminal.Facts(output, ("rows", Invariant($"{arguments.GetValue(_count)}")), ("columns", string.Join(", ", columns))));
+    }
+}
