@@ -9,7 +9,7 @@ internal static class VaeMetadata
 {
     public const string Format = "vae.format", Kind = "vae.kind", Version = "vae.version", Latent = "vae.latent", Features = "vae.features",
         Likelihood = "vae.likelihood", GroupSize = "vae.groupSize", Noise = "vae.noise", Options = "vae.options", Training = "vae.training",
-        Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
+        Residual = "vae.residual", Parameters = "vae.parameters.";
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
         AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler";
