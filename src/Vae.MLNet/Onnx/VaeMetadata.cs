@@ -42,6 +42,9 @@ internal static class VaeMetadata
     /// <summary>JSON of a table's columns and of how their cells become tokens.</summary>
     public const string Table = "vae.table";
 
+    /// <summary>Of a transform of conformations: coordinates of a bead.</summary>
+    public const string Dimensions = "vae.dimensions";
+
     /// <summary>JSON array of the names of the features, or, of a pipeline, of the slots of its one input; absent where they are unknown.</summary>
     public const string InputNames = "vae.input_names";
 
