@@ -48,6 +48,9 @@ internal static class VaeMetadata
     /// <summary>JSON array of the names of the features, or, of a pipeline, of the slots of its one input; absent where they are unknown.</summary>
     public const string InputNames = "vae.input_names";
 
+    /// <summary>Of a pipeline: JSON array of the names of its autoencoder's features; absent where they are unknown.</summary>
+    public const string FeatureNames = "vae.feature_names";
+
     public static void Write(OnnxGraph graph, VaeModel model, string kind)
     {
         var options = model.Options;

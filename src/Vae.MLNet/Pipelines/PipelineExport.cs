@@ -582,8 +582,9 @@ internal sealed class PipelineExport
             if (!entry.Key.StartsWith(VaeMetadata.Parameters, StringComparison.Ordinal) && entry.Key != VaeMetadata.Columns)
                 metadata[entry.Key] = entry.Value;
         }
-        // The file reads the pipeline's columns, not the autoencoder's.
-        metadata.Remove(VaeMetadata.InputNames);
+        // The file reads the pipeline's columns, not the autoencoder's, whose names stand beside them for reading it back.
+        if (metadata.Remove(VaeMetadata.InputNames, out string? features))
+            metadata[VaeMetadata.FeatureNames] = features;
         if (_graph.Input is [{ Name: var input }] && _given.GetColumnOrNull(input) is { } only && ColumnSlots.Known(only) is { Length: > 0 } names)
             metadata[VaeMetadata.InputNames] = JsonSerializer.Serialize(names);
         metadata[VaeMetadata.Format] = VaeMetadata.FormatVersion;
