@@ -30,7 +30,7 @@ public sealed class VaeDecoder : IDisposable
         _session = ModelSession.Load(model, options, typeof(VaeDecoder), [ModelHeader.DecoderKind], Plans, out var header, out var plans);
         _decode = plans[0];
         _logits = header.HasLogits ? plans[1] : null;
-        _gradient = header.Gradient ? plans[^1] : null;
+        _gradient = header.HasGradient ? plans[^1] : null;
         _noise = header.Noise;
         LatentDimension = header.LatentDimension;
         FeatureCount = header.FeatureCount;
@@ -277,15 +277,20 @@ public sealed class VaeDecoder : IDisposable
         RowTensor z = new(LatentName, latent), x = new(ReconstructionName, features);
         header.CheckTensor(session.InputMetadata, "input", LatentName, latent);
         header.CheckTensor(session.OutputMetadata, "output", ReconstructionName, features);
-        var plans = new List<RunPlan> { new([z], [x]) };
+        // The gradient's input, where decoding has to give it, says by being empty that no gradient is wanted.
+        RowTensor[] inputs = header.GradientGraph is null ? [z] : [z, new(CotangentName, features, IsEmpty: true)];
+        var plans = new List<RunPlan> { new(inputs, [x]) };
         if (header.HasLogits)
         {
             header.CheckTensor(session.OutputMetadata, "output", LogitsName, features);
-            plans.Add(new([z], [new(LogitsName, features)]));
+            plans.Add(new(inputs, [new(LogitsName, features)]));
         }
-        if (header.Gradient)
+        if (header.HasGradient)
         {
-            header.CheckTensor(session.OverridableInitializerMetadata, "optional input", CotangentName, features);
+            if (header.GradientGraph is null)
+                header.CheckTensor(session.OverridableInitializerMetadata, "optional input", CotangentName, features);
+            else
+                header.CheckTensor(session.InputMetadata, "input", CotangentName, features);
             header.CheckTensor(session.OutputMetadata, "output", GradientName, latent);
             plans.Add(new([z, new(CotangentName, features)], [new(GradientName, latent)]));
         }

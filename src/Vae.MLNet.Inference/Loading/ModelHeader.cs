@@ -40,7 +40,13 @@ internal sealed class ModelHeader
 
     public float[] Noise { get; private init; } = [];
 
-    public bool Gradient { get; private init; }
+    /// <summary>Whether the graph itself has the gradient, with an optional input, as earlier files do.</summary>
+    public bool GradientInGraph { get; private init; }
+
+    /// <summary>A decoder's gradient beside its graph; null where there is none. See <see cref="Loading.GradientGraph"/>.</summary>
+    public byte[]? GradientGraph { get; private init; }
+
+    public bool HasGradient => GradientInGraph || GradientGraph is not null;
 
     public bool HasLogits => Likelihood is DecoderLikelihood.Bernoulli or DecoderLikelihood.Categorical;
 
@@ -69,7 +75,8 @@ internal sealed class ModelHeader
             Likelihood = likelihood,
             GroupSize = group,
             Noise = raw.ReadNoise(features),
-            Gradient = metadata.TryGetValue(GradientKey, out string? gradient) && gradient == "true",
+            GradientInGraph = metadata.TryGetValue(GradientKey, out string? gradient) && gradient == "true",
+            GradientGraph = found == DecoderKind ? raw.ReadGradientGraph() : null,
         };
     }
 
@@ -159,6 +166,20 @@ internal sealed class ModelHeader
                 return likelihood;
         }
         throw Guard.BadFile(_file, $"'{LikelihoodKey}' has to be one of {string.Join(", ", Enum.GetNames<DecoderLikelihood>())}; it is '{Shown(text)}'.");
+    }
+
+    private byte[]? ReadGradientGraph()
+    {
+        if (!Metadata.TryGetValue(Loading.GradientGraph.Key, out string? text))
+            return null;
+        try
+        {
+            return Convert.FromBase64String(text);
+        }
+        catch (FormatException e)
+        {
+            throw Guard.BadFile(_file, $"'{Loading.GradientGraph.Key}' has to be a graph in base64.", e);
+        }
     }
 
     private float[] ReadNoise(int features)

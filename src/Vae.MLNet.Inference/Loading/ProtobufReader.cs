@@ -21,6 +21,9 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> bytes, Func<string, Except
 
     public readonly bool AtEnd => _left.IsEmpty;
 
+    /// <summary>What has not been read yet.</summary>
+    public readonly ReadOnlySpan<byte> Left => _left;
+
     /// <summary>Refuses a file that OnnxRuntime would take for its own format, whatever else it is: it goes by four letters.</summary>
     public static void CheckFormat(ReadOnlySpan<byte> file, Func<string, Exception> bad)
     {

@@ -24,6 +24,8 @@ internal sealed class ModelSession : IDisposable
         out ModelHeader header, out RunPlan[] plans)
     {
         header = ModelHeader.Read(model.Name, OnnxScan.Check(model), kinds);
+        if (header.GradientGraph is { } gradient)
+            model = GradientGraph.Join(model, gradient);
         InferenceSession? native = null;
         ModelSession? session = null;
         try

@@ -26,7 +26,7 @@ internal sealed class RunContext : IDisposable
         Capacity = capacity;
         _inputs = [.. plan.Inputs.Select<RowTensor, Array>(tensor => tensor.IsTokens
             ? GC.AllocateArray<long>(capacity * tensor.Size, pinned: true)
-            : GC.AllocateArray<float>(capacity * tensor.Size, pinned: true))];
+            : GC.AllocateArray<float>(tensor.IsEmpty ? 1 : capacity * tensor.Size, pinned: true))];
         _outputs = [.. plan.Outputs.Select(tensor => GC.AllocateArray<float>(capacity * tensor.Size, pinned: true))];
         _bindings = new Binding?[capacity];
     }
@@ -80,6 +80,8 @@ internal sealed class RunContext : IDisposable
 
         public OrtValue Over(Array memory, int rows, RowTensor row)
         {
+            if (row.IsEmpty)
+                rows = 0;
             var tensor = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, row.IsTokens ? TensorElementType.Int64 : TensorElementType.Float, [rows, row.Size],
                 Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0), (long)rows * row.Size * row.ElementSize);
             _tensors.Add(tensor);

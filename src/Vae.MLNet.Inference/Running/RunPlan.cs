@@ -1,7 +1,10 @@
 namespace Vae.MLNet.Inference.Running;
 
-/// <summary>A tensor of shape [rows, Size] by name: single precision, or 64-bit integers for tokens.</summary>
-internal readonly record struct RowTensor(string Name, int Size, bool IsTokens = false)
+/// <summary>
+/// A tensor of shape [rows, Size] by name: single precision, or 64-bit integers for tokens; an empty one has no rows, however many the
+/// others have.
+/// </summary>
+internal readonly record struct RowTensor(string Name, int Size, bool IsTokens = false, bool IsEmpty = false)
 {
     public int ElementSize => IsTokens ? sizeof(long) : sizeof(float);
 }

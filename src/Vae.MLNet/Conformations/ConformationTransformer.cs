@@ -52,6 +52,7 @@ public abstract class ConformationTransformer : FittedTransformer
         graph.Metadata(VaeMetadata.Format, VaeMetadata.FormatVersion);
         graph.Metadata(VaeMetadata.Kind, VaeMetadata.TransformKind);
         graph.Metadata(VaeMetadata.Version, LibraryVersion.Text);
+        graph.Metadata(VaeMetadata.Dimensions, Check.Invariant($"{Dimensions}"));
         return graph.ToBytes();
     }
 }

@@ -329,15 +329,16 @@ internal sealed class VaeNetwork : IDisposable
         {
             var options = _architecture.Options;
             int count = (int)reconstruction.shape[0];
-            int kept = Math.Max(1, count - (int)(count * options.TrimmedFraction));
             var row = reconstruction.Plus((options.SumKl ? kl.sum([1]) : kl.mean([1])).Times(beta));
+            if (share is not null)
+            {
+                float[] shares = RowTrimming.Shares(row.cpu().data<float>().ToArray(), share.cpu().data<float>().ToArray(), options.TrimmedFraction);
+                return tensor(shares, device: row.device);
+            }
+            int kept = RowTrimming.Kept(count, options.TrimmedFraction);
             var (_, indexes) = row.topk(kept, largest: false, sorted: false);
             var trimmed = zeros(count, device: row.device).index_copy_(0, indexes, ones(kept, device: row.device));
-            if (share is not null)
-                trimmed.mul_(share);
-            float sum = trimmed.sum().item<float>();
-            // Should all the weight be on the trimmed rows, nothing is trimmed.
-            return sum > 0 ? trimmed.DividedByInPlace(sum) : share!;
+            return trimmed.DividedByInPlace(kept);
         }
     }
 }

@@ -87,7 +87,7 @@ public sealed partial class VaeTrainer
 
         /// <summary>
         /// Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): for training data with outliers.
-        /// Default 0.
+        /// Of weighted rows it is a share of their weight. Default 0.
         /// </summary>
         public float TrimmedFraction { get; init; }
 

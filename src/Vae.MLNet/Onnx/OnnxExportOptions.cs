@@ -20,10 +20,15 @@ public sealed record OnnxExportOptions
     public OnnxWeightType WeightType { get; init; } = OnnxWeightType.Float32;
 
     /// <summary>
-    /// For a decoder: whether the file also holds the vector-Jacobian product, an optional input <c>Cotangent</c> [N, features] and an output <c>LatentGradient</c>
-    /// [N, latent], which gradient descent in latent space needs. Default true: plain decoding does not pay
-    /// for it, and the weights are shared.
+    /// For a decoder: whether the file also holds the vector-Jacobian product, which gradient descent in latent space needs. Default true:
+    /// plain decoding does not pay for it, and the weights are shared.
     /// </summary>
+    /// <remarks>
+    /// The product stands in the file's metadata, under <c>vae.gradient_graph</c>: a GraphProto in base64, with the nodes that follow those
+    /// of the decoder. <c>VaeDecoder</c> adds it when it loads the file. For another runtime, merge it into the model's graph (in Python
+    /// <c>model.graph.MergeFromString(base64.b64decode(text))</c>): the model then also takes <c>Cotangent</c> [M, features] and gives
+    /// <c>LatentGradient</c> [M, latent], with M the number of latents, or 0 to decode alone.
+    /// </remarks>
     public bool WithGradient { get; init; } = true;
 
     internal OnnxExportOptions Validate()

@@ -77,15 +77,6 @@ internal sealed class OnnxGraph
         return name;
     }
 
-    /// <summary>An input that may be left out: then the value of the initializer stands for it.</summary>
-    public string OptionalInput(string name, ReadOnlySpan<float> defaults, ReadOnlySpan<long> defaultShape, params ReadOnlySpan<long> shape)
-    {
-        Claim(name);
-        _graph.Input.Add(Value(name, OnnxType.Float, shape));
-        _graph.Initializer.Add(Tensor(name, OnnxType.Float, MemoryMarshal.AsBytes(defaults), defaultShape));
-        return name;
-    }
-
     /// <summary>Declares a value to be an output under its own name.</summary>
     public void Output(string value, OnnxType type, params ReadOnlySpan<long> shape) => _graph.Output.Add(Value(value, type, shape));
 

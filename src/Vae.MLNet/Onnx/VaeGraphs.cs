@@ -1,5 +1,7 @@
+using Google.Protobuf;
+using Vae.MLNet.Inference.Loading;
 using Vae.MLNet.Model;
-
+using Vae.MLNet.Onnx.Proto;
 
 namespace Vae.MLNet.Onnx;
 
@@ -11,13 +13,17 @@ internal static partial class VaeGraphs
 
     private const long Batch = OnnxGraph.Batch;
 
-    public static byte[] DecoderFile(VaeModel model, bool withGradient)
+    /// <summary>
+    /// The decoder. Its gradient stands beside the graph, which so has no input but the latent: see <see cref="GradientGraph"/>, whose way
+    /// of adding it gives a graph that needs an input <c>Cotangent</c> [M, features], of no rows where no gradient is wanted.
+    /// </summary>
+    public static byte[] DecoderFile(VaeModel model, bool withGradient, bool half = false)
     {
         var graph = new OnnxGraph("decoder");
         int latent = model.LatentDimension, features = model.FeatureCount;
         string z = graph.Input(Latent, OnnxType.Float, Batch, latent);
         string? cotangent = withGradient
-            ? graph.OptionalInput(Cotangent, [], [0, features], -1, features)
+            ? graph.InputOfNamedRows(Cotangent, "M", features)
             : null;
         var trace = Decode(graph, model, z, Reconstruction, HasLogits(model) ? Logits : null);
         graph.Output(Reconstruction, OnnxType.Float, Batch, features);
@@ -27,10 +33,17 @@ internal static partial class VaeGraphs
         {
             Gradient(graph, model, trace, cotangent);
             graph.Output(LatentGradient, OnnxType.Float, Batch, latent);
-            graph.Metadata(VaeMetadata.Gradient, "true");
         }
         VaeMetadata.Write(graph, model, VaeMetadata.DecoderKind);
-        return graph.ToBytes();
+        var file = graph.Build();
+        if (half)
+            HalfWeights.Apply(file);
+        if (cotangent is not null)
+        {
+            string gradient = Convert.ToBase64String(TakeGradient(file.Graph).ToByteArray());
+            file.MetadataProps.Add(new StringStringEntryProto { Key = GradientGraph.Key, Value = gradient });
+        }
+        return file.ToByteArray();
     }
 
     public static byte[] EncoderFile(VaeModel model)
@@ -265,6 +278,25 @@ internal static partial class VaeGraphs
         otherwise.Output(copy, OnnxType.Float, Batch, model.LatentDimension);
 
         graph.Node("If", [given], LatentGradient, ("then_branch", then.Proto), ("else_branch", otherwise.Proto));
+    }
+
+    /// <summary>Takes out of a decoder's graph what only its gradient needs.</summary>
+    private static GraphProto TakeGradient(GraphProto graph)
+    {
+        var gradient = new GraphProto();
+        var input = graph.Input.Single(value => value.Name == Cotangent);
+        var output = graph.Output.Single(value => value.Name == LatentGradient);
+        gradient.Input.Add(input);
+        graph.Input.Remove(input);
+        gradient.Output.Add(output);
+        graph.Output.Remove(output);
+        var (nodes, constants) = (graph.Node.ToArray(), graph.Initializer.ToArray());
+        OnnxGraphs.Prune(graph);
+        var left = graph.Initializer.Select(tensor => tensor.Name).Concat(graph.Node.Select(node => node.Output[0]))
+            .ToHashSet(StringComparer.Ordinal);
+        gradient.Node.Add(nodes.Where(node => !left.Contains(node.Output[0])));
+        gradient.Initializer.Add(constants.Where(tensor => !left.Contains(tensor.Name)));
+        return gradient;
     }
 
     /// <summary>The cotangent of the network's output from that of the mean.</summary>

@@ -9,7 +9,7 @@ internal static class VaeMetadata
 {
     public const string Format = "vae.format", Kind = "vae.kind", Version = "vae.version", Latent = "vae.latent", Features = "vae.features",
         Likelihood = "vae.likelihood", GroupSize = "vae.groupSize", Noise = "vae.noise", Options = "vae.options", Training = "vae.training",
-        Gradient = "vae.gradient", Residual = "vae.residual", Parameters = "vae.parameters.";
+        Residual = "vae.residual", Parameters = "vae.parameters.";
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
         AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler";
@@ -42,8 +42,14 @@ internal static class VaeMetadata
     /// <summary>JSON of a table's columns and of how their cells become tokens.</summary>
     public const string Table = "vae.table";
 
+    /// <summary>Of a transform of conformations: coordinates of a bead.</summary>
+    public const string Dimensions = "vae.dimensions";
+
     /// <summary>JSON array of the names of the features, or, of a pipeline, of the slots of its one input; absent where they are unknown.</summary>
     public const string InputNames = "vae.input_names";
+
+    /// <summary>Of a pipeline: JSON array of the names of its autoencoder's features; absent where they are unknown.</summary>
+    public const string FeatureNames = "vae.feature_names";
 
     public static void Write(OnnxGraph graph, VaeModel model, string kind)
     {

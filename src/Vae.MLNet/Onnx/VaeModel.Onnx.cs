@@ -75,8 +75,8 @@ public sealed partial class VaeModel
     /// <summary>Writes the decoder: <c>Latent</c> [N, latent] to <c>Reconstruction</c> [N, features], the mean of p(x|z) in units of the data.</summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
     /// <param name="withGradient">
-    /// Whether the file also holds the decoder's vector-Jacobian product: an optional input <c>Cotangent</c> [N, features] and an output <c>LatentGradient</c>
-    /// [N, latent], which gradient descent in latent space needs.
+    /// Whether the file also holds the decoder's vector-Jacobian product, which gradient descent in latent space needs. It stands in the
+    /// file's metadata, so that any runtime decodes with nothing but the latent; see <see cref="OnnxExportOptions.WithGradient"/>.
     /// </param>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void ExportDecoder(string path, bool withGradient = true) => AtomicFile.WriteAllBytes(path, ToDecoderOnnx(withGradient));
@@ -124,9 +124,7 @@ public sealed partial class VaeModel
     private (byte[] File, OnnxExportReport Report) Decoder(OnnxExportOptions options)
     {
         bool half = options.WeightType == OnnxWeightType.Float16;
-        byte[] bytes = VaeGraphs.DecoderFile(this, options.WithGradient);
-        if (half)
-            bytes = HalfWeights.Apply(bytes);
+        byte[] bytes = VaeGraphs.DecoderFile(this, options.WithGradient, half);
         double tolerance = !half ? ExportCheck.Tolerance : options.WithGradient ? ExportCheck.HalfGradientTolerance : ExportCheck.HalfTolerance;
         return (bytes, new(bytes.LongLength, CanCheck ? ExportCheck.Decoder(this, bytes, options.WithGradient, half) : null, tolerance));
     }

@@ -56,16 +56,17 @@ internal static class VaeModelReader
         {
             throw Check.BadFile(file.Name, "its options do not fit its features: " + e.Message, e);
         }
+        // A pipeline's input names are those of its own columns.
+        string names = file.Kind == VaeMetadata.PipelineKind ? VaeMetadata.FeatureNames : VaeMetadata.InputNames;
         return new VaeModel(architecture, Parameters(file, architecture, VaeMetadata.MemberPrefix(member)), Scale(file, options, features), Residual(file, features),
             Training(file, VaeMetadata.MemberKey(VaeMetadata.Training, member)))
-            // A pipeline's names are those of its own input.
-            .WithInputNames(file.Kind == VaeMetadata.PipelineKind ? [] : InputNames(file.Name, file.Metadata, features));
+            .WithInputNames(InputNames(file.Name, file.Metadata, features, names));
     }
 
     /// <summary>Names of the features; empty where the file does not say them.</summary>
-    internal static string[] InputNames(string file, IReadOnlyDictionary<string, string> metadata, int features)
+    internal static string[] InputNames(string file, IReadOnlyDictionary<string, string> metadata, int features, string key = VaeMetadata.InputNames)
     {
-        if (!metadata.TryGetValue(VaeMetadata.InputNames, out string? json))
+        if (!metadata.TryGetValue(key, out string? json))
             return [];
         string[]? names = null;
         try
@@ -75,11 +76,11 @@ internal static class VaeModelReader
         }
         catch (JsonException e)
         {
-            throw Check.BadFile(file, $"'{VaeMetadata.InputNames}' is not an array of names: {e.Message}", e);
+            throw Check.BadFile(file, $"'{key}' is not an array of names: {e.Message}", e);
         }
         return names is not null && names.Length == features && !names.Contains(null)
             ? names
-            : throw Check.BadFile(file, Check.Invariant($"'{VaeMetadata.InputNames}' is not an array of {features} names, one for each feature."));
+            : throw Check.BadFile(file, Check.Invariant($"'{key}' is not an array of {features} names, one for each feature."));
     }
 
     /// <summary>Whether the options in a file say that slot names are not compared; options that cannot be read say nothing.</summary>

@@ -6,7 +6,9 @@ using Vae.MLNet.Scoring;
 
 namespace Vae.MLNet.Pipelines;
 
-/// <summary>Any saved transform of this library that is one graph from a float vector to float vectors, run in blocks.</summary>
+/// <summary>
+/// Any saved transform of this library that is one graph from a float vector to float vectors and scalars, run in blocks.
+/// </summary>
 internal sealed class OnnxFittedTransformer : FittedTransformer
 {
     private readonly byte[] _model;
@@ -27,12 +29,16 @@ internal sealed class OnnxFittedTransformer : FittedTransformer
     /// <summary>What the file says it is.</summary>
     public string Kind { get; }
 
+    /// <summary>Coordinates of a bead, where the transform is one of conformations.</summary>
+    public int Dimensions { get; init; } = 1;
+
     private protected override VectorDataViewType InputType => new(NumberDataViewType.Single, _inputSize);
 
     private protected override int CheckInput(DataViewSchema inputSchema) => CheckFeatures(inputSchema, _inputSize);
 
     private protected override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new OnnxBlockScorer(
-        _session, CheckInput(inputSchema), InputColumnName, _inputSize, [.. OutputColumns.Select(output => output.Name)], [.. OutputColumns.Select(output => output.Size)], capacity);
+        _session, CheckInput(inputSchema), InputColumnName, _inputSize,
+        [.. OutputColumns.Select(output => output.TensorName)], [.. OutputColumns.Select(output => output.Size)], capacity);
 
     internal override byte[] CreateSavedModel() => _model;
 

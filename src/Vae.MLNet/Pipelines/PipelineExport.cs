@@ -75,7 +75,7 @@ internal sealed class PipelineExport
         Check.NotNull(options).Validate();
         // The chain's own errors about a schema that does not fit come first.
         model.GetOutputSchema(inputSchema);
-        var rehydration = new Rehydration(context);
+        var rehydration = new Rehydration(context) { AnyOrder = true };
         try
         {
             var export = new PipelineExport(inputSchema);
@@ -94,7 +94,7 @@ internal sealed class PipelineExport
     /// <summary>The rows that a pipeline is compared on, by columns of its data.</summary>
     internal static IReadOnlyDictionary<string, double[][]> Rows(MLContext context, ITransformer model, DataViewSchema inputSchema)
     {
-        var rehydration = new Rehydration(context);
+        var rehydration = new Rehydration(context) { AnyOrder = true };
         try
         {
             var export = new PipelineExport(inputSchema);
@@ -240,9 +240,18 @@ internal sealed class PipelineExport
     /// <summary>Whether the output is rows of the kind of the input: completed, centred, aligned.</summary>
     private static bool Completes(FittedTransformer fitted) => fitted is VaeImputingTransformer or ConformationTransformer or OnnxFittedTransformer { Kind: VaeMetadata.TransformKind or VaeMetadata.ImputerKind };
 
-    private Action<double[][]>? BackThrough(FittedTransformer fitted, PipelineValue input) => input.Suggest is not { } suggest ? null
-        : fitted is ConformationTransformer conformation ? rows => suggest(PipelineRows.Turned(rows, conformation.Dimensions, _random))
-        : suggest;
+    private Action<double[][]>? BackThrough(FittedTransformer fitted, PipelineValue input)
+    {
+        if (input.Suggest is not { } suggest)
+            return null;
+        int? dimensions = fitted switch
+        {
+            ConformationTransformer conformation => conformation.Dimensions,
+            OnnxFittedTransformer { Kind: VaeMetadata.TransformKind } loaded => loaded.Dimensions,
+            _ => null,
+        };
+        return dimensions is { } number ? rows => suggest(PipelineRows.Turned(rows, number, _random)) : suggest;
+    }
 
     /// <summary>Rows as the transform was fitted to; null where it does not know.</summary>
     private Lazy<double[][]>? Rows(FittedTransformer fitted, byte[] file)
@@ -573,8 +582,9 @@ internal sealed class PipelineExport
             if (!entry.Key.StartsWith(VaeMetadata.Parameters, StringComparison.Ordinal) && entry.Key != VaeMetadata.Columns)
                 metadata[entry.Key] = entry.Value;
         }
-        // The file reads the pipeline's columns, not the autoencoder's.
-        metadata.Remove(VaeMetadata.InputNames);
+        // The file reads the pipeline's columns, not the autoencoder's, whose names stand beside them for reading it back.
+        if (metadata.Remove(VaeMetadata.InputNames, out string? features))
+            metadata[VaeMetadata.FeatureNames] = features;
         if (_graph.Input is [{ Name: var input }] && _given.GetColumnOrNull(input) is { } only && ColumnSlots.Known(only) is { Length: > 0 } names)
             metadata[VaeMetadata.InputNames] = JsonSerializer.Serialize(names);
         metadata[VaeMetadata.Format] = VaeMetadata.FormatVersion;

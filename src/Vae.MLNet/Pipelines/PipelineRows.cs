@@ -98,12 +98,20 @@ internal static class PipelineRows
         return rows;
     }
 
-    /// <summary>Conformations turned and moved at random, so that centring and alignment have something to do.</summary>
+    /// <summary>
+    /// Conformations turned and moved at random, every other one reflected, so that centring and alignment have something to do; some stay
+    /// as they are.
+    /// </summary>
     public static double[][] Turned(double[][] rows, int dimensions, Random random)
     {
         rows = [.. rows.Select(row => row.ToArray())];
-        foreach (double[] row in rows)
+        for (int i = 0; i < rows.Length; i++)
         {
+            if (i % 8 == 7)
+                continue;
+            double[] row = rows[i];
+            for (int k = 0; i % 2 == 1 && k < row.Length; k += dimensions)
+                row[k] = -row[k];
             double size = Math.Sqrt(row.Average(value => value * value));
             for (int d = 0; d < dimensions; d++)
             {

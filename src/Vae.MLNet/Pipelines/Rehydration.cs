@@ -13,6 +13,12 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
 {
     private readonly List<FittedTransformer> _created = [];
 
+    /// <summary>
+    /// Whether columns may come in another order than in the saved pipeline. A saved transform with a scalar, on data that has a column
+    /// called Score, puts that one behind its own.
+    /// </summary>
+    public bool AnyOrder { get; init; }
+
     /// <summary>Transforms that were made and that somebody has to dispose.</summary>
     public IReadOnlyList<FittedTransformer> Created => _created;
 
@@ -32,8 +38,8 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
             : new TransformerChain<ITransformer>(replaced, items.Select(item => item.Scope));
     }
 
-    /// <summary>The model in an OnnxTransformer: saved alone to memory, it is the one entry.</summary>
-    private PipelineArchive.Entry Read(OnnxTransformer transformer)
+    /// <summary>The model in a transform of one graph: saved alone to memory, it is the one entry.</summary>
+    private PipelineArchive.Entry Read(ITransformer transformer)
     {
         using var stream = new MemoryStream();
         context.Model.Save(transformer, null, stream);
@@ -73,28 +79,66 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
     /// <summary>What has a score was saved as a chain of its graph and what makes a scalar of the score; it becomes one transform again.</summary>
     private FittedTransformer? Collapse(ITransformer chain, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
     {
-        // A table's dates are made numbers before the graph.
+        // A table's dates are made numbers before the graph, which is in blocks already where this was tried before and the order of columns stood in the way.
         var rest = items.SkipWhile(item => item.Transformer is TypeConvertingTransformer).ToArray();
-        if (items.Count < 2 || rest is not [{ Transformer: OnnxTransformer onnx }, ..] || !rest.Skip(1).All(item => IsFinish(item.Transformer)))
+        if (items.Count < 2 || rest is not [{ Transformer: (OnnxTransformer or OnnxFittedTransformer) and var onnx }, ..]
+            || !rest.Skip(1).All(item => IsFinish(item.Transformer)))
+        {
             return null;
+        }
         var entry = Read(onnx);
         if (entry.Kind == VaeMetadata.AnomalyKind)
             return Detector(chain, onnx, entry, items);
-        if (entry.Kind is not { } kind || !HasModel(kind) || Modelled(entry) is not { } made)
+        if (entry.Kind is not { } kind)
             return null;
-        if (made.OutputColumns.Any(output => output.IsScalar) && SameColumns(chain, made, InputSchema(made)))
+        if (HasModel(kind) && Modelled(entry) is { } made)
+        {
+            if (made.OutputColumns.Any(output => output.IsScalar) && SameColumns(chain, made, InputSchema(made)))
+                return Keep(made);
+            made.Dispose();
+        }
+        return Scalars(chain, onnx, entry, kind, items);
+
+        static bool IsFinish(ITransformer transformer) => transformer is ColumnCopyingTransformer or ColumnSelectingTransformer || IsPrediction(transformer);
+    }
+
+    /// <summary>
+    /// Any graph with scalar columns, as a radius of gyration: what makes scalars of its vectors of one has to be the identity.
+    /// </summary>
+    private OnnxFittedTransformer? Scalars(
+        ITransformer chain, ITransformer onnx, PipelineArchive.Entry entry, string kind,
+        IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
+    {
+        if (Shape(onnx, entry) is not ({ } input, var size, { } tensors))
+            return null;
+        OutputColumn[] outputs = [.. tensors.Select(tensor =>
+            tensor.Size == 1 && OutputColumn.ColumnName(tensor.Name) is { } name ? new OutputColumn(name, 1, IsScalar: true) : tensor)];
+        string[] scalars = [.. tensors.Zip(outputs).Where(pair => pair.Second.IsScalar).Select(pair => pair.First.Name)];
+        ITransformer[] predictions = [.. items.Select(item => item.Transformer).Where(IsPrediction)];
+        if (scalars.Length == 0 || scalars.Length != predictions.Length
+            || predictions.Zip(scalars).Any(pair => Threshold(pair.First, pair.Second) is null))
+        {
+            return null;
+        }
+        byte[] model = entry.Model;
+        foreach (var (tensor, output) in tensors.Zip(outputs).Where(pair => pair.First.Name != pair.Second.TensorName))
+            model = OnnxGraphs.Renamed(model, tensor.Name, output.TensorName);
+        var made = new OnnxFittedTransformer(context, model, kind, input, size, outputs, Schema(input, size), Names(entry, size))
+        {
+            IgnoreSlotNames = IgnoresSlotNames(entry),
+            Dimensions = Dimensions(entry, size),
+        };
+        if (SameColumns(chain, made, Schema(input, size)))
             return Keep(made);
         made.Dispose();
         return null;
-
-        static bool IsFinish(ITransformer transformer) => transformer is ColumnCopyingTransformer or ColumnSelectingTransformer || IsPrediction(transformer);
     }
 
     private static bool IsPrediction(ITransformer transformer) =>
         transformer.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(BinaryPredictionTransformer<>);
 
     /// <summary>A detector is its graph, the identity that makes label and score, and what drops the graph's own score.</summary>
-    private VaeAnomalyTransformer? Detector(ITransformer chain, OnnxTransformer onnx, PipelineArchive.Entry entry, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
+    private VaeAnomalyTransformer? Detector(ITransformer chain, ITransformer onnx, PipelineArchive.Entry entry, IReadOnlyList<(ITransformer Transformer, TransformerScope Scope)> items)
     {
         if (items.Count != 3 || !IsPrediction(items[1].Transformer) || items[2].Transformer is not ColumnSelectingTransformer || Shape(onnx, entry) is not ({ } input, var size, { } outputs))
             return null;
@@ -201,15 +245,26 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
 
     private OnnxFittedTransformer? Generic(OnnxTransformer onnx, PipelineArchive.Entry entry, string kind) =>
         Shape(onnx, entry) is ({ } input, var size, { } outputs)
-            ? Keep(new OnnxFittedTransformer(context, entry.Model, kind, input, size, outputs, Schema(input, size), Names(entry, size)) { IgnoreSlotNames = IgnoresSlotNames(entry) })
+            ? Keep(new OnnxFittedTransformer(context, entry.Model, kind, input, size, outputs, Schema(input, size), Names(entry, size))
+            {
+                IgnoreSlotNames = IgnoresSlotNames(entry),
+                Dimensions = Dimensions(entry, size),
+            })
             : null;
+
+    /// <summary>Coordinates of a bead, where rows are conformations; earlier files do not say them.</summary>
+    private static int Dimensions(PipelineArchive.Entry entry, int size) =>
+        entry.Metadata.TryGetValue(VaeMetadata.Dimensions, out string? text) && int.TryParse(text, out int dimensions)
+            && dimensions > 0 && size % dimensions == 0
+            ? dimensions
+            : size % 2 == 0 ? 2 : size % 3 == 0 ? 3 : 1;
 
     private static string[] Names(PipelineArchive.Entry entry, int size) => VaeModelReader.InputNames("OnnxTransformer", entry.Metadata, size);
 
     private bool IgnoresSlotNames(PipelineArchive.Entry entry) => ignoreSlotNames || VaeModelReader.IgnoresSlotNames(entry.Metadata);
 
     /// <summary>Input and outputs of a graph; null where it is not rows of floats to rows of floats, all that the block scorer runs.</summary>
-    private static (string Input, int Size, IReadOnlyList<OutputColumn> Outputs)? Shape(OnnxTransformer onnx, PipelineArchive.Entry entry)
+    private static (string Input, int Size, IReadOnlyList<OutputColumn> Outputs)? Shape(ITransformer onnx, PipelineArchive.Entry entry)
     {
         var graph = ModelProto.Parser.ParseFrom(entry.Model).Graph;
         var initial = graph.Initializer.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
@@ -261,20 +316,44 @@ internal sealed class Rehydration(MLContext context, bool ignoreSlotNames = fals
         _ => throw Check.OutOfRange(nameof(made), made.GetType().Name, "a transform with a model"),
     };
 
-    /// <summary>Whether two transforms add the same visible columns in the same order to data that has just the input.</summary>
-    private static bool SameColumns(ITransformer saved, FittedTransformer made, DataViewSchema schema)
+    /// <summary>
+    /// Whether two transforms add the same visible columns, in the same order unless any will do, to data that has just the input.
+    /// </summary>
+    private bool SameColumns(ITransformer saved, FittedTransformer made, DataViewSchema schema)
     {
         try
         {
-            return Visible(saved).SequenceEqual(Visible(made));
+            return Visible(saved, schema).SequenceEqual(Visible(made, schema));
         }
         catch (ArgumentOutOfRangeException)
         {
             // The saved chain asks for more columns than the transform: it puts aside columns of its data.
-            return false;
+            return AnyOrder && SameColumnsBeside(saved, made, schema);
         }
-
-        IEnumerable<(string Name, DataViewType Type)> Visible(ITransformer transformer) =>
-            transformer.GetOutputSchema(schema).Where(column => !column.IsHidden).Select(column => (column.Name, column.Type));
     }
+
+    private static bool SameColumnsBeside(ITransformer saved, FittedTransformer made, DataViewSchema schema)
+    {
+        foreach (string[] aside in (string[][])[["Score"], ["PredictedLabel"], ["Score", "PredictedLabel"]])
+        {
+            var builder = new DataViewSchema.Builder();
+            builder.AddColumns(schema);
+            foreach (string name in aside)
+                builder.AddColumn(name, NumberDataViewType.Single);
+            var wider = builder.ToSchema();
+            try
+            {
+                return Visible(saved, wider).OrderBy(column => column.Name, StringComparer.Ordinal)
+                    .SequenceEqual(Visible(made, wider).OrderBy(column => column.Name, StringComparer.Ordinal));
+            }
+            catch (ArgumentOutOfRangeException)
+            {
+                // It asks for other columns.
+            }
+        }
+        return false;
+    }
+
+    private static IEnumerable<(string Name, DataViewType Type)> Visible(ITransformer transformer, DataViewSchema schema) =>
+        transformer.GetOutputSchema(schema).Where(column => !column.IsHidden).Select(column => (column.Name, column.Type));
 }

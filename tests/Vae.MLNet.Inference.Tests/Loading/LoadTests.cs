@@ -1,5 +1,6 @@
 using System.Text;
 using Google.Protobuf;
+using Vae.MLNet.Inference.Loading;
 using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
@@ -123,6 +124,68 @@ public sealed class LoadTests
         var model = ModelProto.Parser.ParseFrom(TestModels.Decoder(withGradient: false));
         model.MetadataProps.Add(new StringStringEntryProto { Key = "vae.gradient", Value = "true" });
         Refused(model.ToByteArray(), "'Cotangent'");
+    }
+
+    [TestMethod]
+    [DataRow("not base64", "'vae.gradient_graph' has to be a graph in base64")]
+    [DataRow("AAECAw==", "not a valid ONNX model")]
+    [DataRow("", "'Cotangent'")]
+    public void Load_BrokenGradient_IsRefused(string text, string expected)
+    {
+        var model = ModelProto.Parser.ParseFrom(TestModels.Decoder());
+        model.MetadataProps.Single(prop => prop.Key == "vae.gradient_graph").Value = text;
+        Refused(model.ToByteArray(), expected);
+    }
+
+    [TestMethod]
+    [DataRow("Loop", "no loops")]
+    [DataRow("Teleport", "Teleport")]
+    public void Load_GradientOfOtherOperators_IsRefused(string operation, string expected)
+    {
+        var model = ModelProto.Parser.ParseFrom(TestModels.Decoder());
+        var entry = model.MetadataProps.Single(prop => prop.Key == "vae.gradient_graph");
+        var gradient = GraphProto.Parser.ParseFrom(Convert.FromBase64String(entry.Value));
+        gradient.Node[^1].OpType = operation;
+        entry.Value = Convert.ToBase64String(gradient.ToByteArray());
+        Refused(model.ToByteArray(), expected);
+    }
+
+    [TestMethod]
+    public void Decoder_NeedsTheLatentAlone_AndHasNoInitializerAmongItsInputs()
+    {
+        byte[] with = TestModels.Decoder(), without = TestModels.Decoder(withGradient: false);
+        var model = ModelProto.Parser.ParseFrom(with);
+        model.MetadataProps.Remove(model.MetadataProps.Single(prop => prop.Key == "vae.gradient_graph"));
+        Assert.AreSequenceEqual(without, model.ToByteArray());
+        Assert.AreEqual("Latent", model.Graph.Input.Single().Name);
+    }
+
+    [TestMethod]
+    [DataRow(MLNet.Likelihood.MeanSquaredError)]
+    [DataRow(MLNet.Likelihood.Bernoulli)]
+    [DataRow(MLNet.Likelihood.Categorical)]
+    public void Load_EarlierFileWithOptionalCotangent_GivesTheSame(MLNet.Likelihood likelihood)
+    {
+        int group = likelihood == MLNet.Likelihood.Categorical ? 4 : 0;
+        var options = new VaeTrainer.Options { HiddenLayers = [16], LatentDimension = 2, Likelihood = likelihood, GroupSize = group };
+        byte[] file = TestModels.Decoder(TestModels.Create(options));
+        var earlier = ModelProto.Parser.ParseFrom(GradientGraph.Join(file));
+        earlier.MetadataProps.Remove(earlier.MetadataProps.Single(prop => prop.Key == "vae.gradient_graph"));
+        earlier.MetadataProps.Add(new StringStringEntryProto { Key = "vae.gradient", Value = "true" });
+        earlier.Graph.Initializer.Add(new TensorProto { Name = "Cotangent", DataType = 1, Dims = { 0, 24 }, RawData = ByteString.Empty });
+        using var now = VaeDecoder.Load(file);
+        using var then = VaeDecoder.Load(earlier.ToByteArray());
+        float[] latents = TestModels.Normals(600), cotangents = TestModels.Normals(300 * 24, seed: 3);
+        float[][] outputs = [new float[300 * 24], new float[300 * 24]], gradients = [new float[600], new float[600]];
+        foreach (var (decoder, i) in ((VaeDecoder[])[now, then]).Select((decoder, i) => (decoder, i)))
+        {
+            Assert.IsTrue(decoder.SupportsGradient);
+            decoder.Decode(latents, outputs[i]);
+            decoder.Gradient(latents, cotangents, gradients[i]);
+        }
+        Assert.AreSequenceEqual(outputs[1], outputs[0]);
+        Assert.AreSequenceEqual(gradients[1], gradients[0]);
+        Assert.IsTrue(gradients[0].Any(value => value != 0));
     }
 
     [TestMethod]

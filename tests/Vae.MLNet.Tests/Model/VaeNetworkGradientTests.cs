@@ -147,9 +147,10 @@ public sealed class VaeNetworkGradientTests
         {
             bool sums = options.KlReduction == KlReduction.Sum || options.KlReduction == KlReduction.Auto && options.Likelihood != Likelihood.MeanSquaredError;
             var row = reconstruction + Beta * (sums ? kl.sum([1]) : kl.mean([1]));
-            var order = row.detach().argsort();
-            var kept = order.narrow(0, 0, Rows - (int)(Rows * options.TrimmedFraction));
-            share = share * zeros(Rows).index_fill_(0, kept, 1);
+            double[] shares = RowTrimmingTests.Reference(
+                [.. row.detach().data<float>().ToArray().Select(value => (double)value)],
+                [.. share.data<float>().ToArray().Select(value => (double)value)], options.TrimmedFraction);
+            share = tensor(shares.Select(value => (float)value).ToArray());
         }
         share = share / share.sum();
         var perDimension = (kl * share.unsqueeze(1)).sum([0]);

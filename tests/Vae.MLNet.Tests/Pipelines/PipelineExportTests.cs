@@ -159,6 +159,43 @@ public sealed class PipelineExportTests
         File.Delete(path);
     }
 
+    /// <summary>
+    /// Rows to compare on are turned and reflected, so that another alignment, or none, does not pass for the pipeline's.
+    /// </summary>
+    [TestMethod]
+    [DataRow(2, false)]
+    [DataRow(3, false)]
+    [DataRow(2, true)]
+    [DataRow(3, true)]
+    public void ExportPipeline_OtherAlignment_IsCaught(int dimensions, bool load)
+    {
+        var context = new MLContext(seed: 1);
+        var data = Workout.Load(context, TestRows.Curved(400, 12));
+        var options = Small with { Epochs = 30, Scaling = InputScaling.None };
+        var chain = context.Vae.AlignPrincipalAxes("Aligned", Workout.Input, dimensions)
+            .Append(context.Vae.VariationalAutoencoder("Latent", "Aligned", options)).Fit(data);
+        ITransformer whole = load ? SaveAndLoad(chain, data.Schema) : chain;
+        var rows = PipelineExport.Rows(context, whole, data.Schema);
+        var vae = chain.LastTransformer;
+        var value = new PipelineValue("Latent", [3], OnnxType.Float);
+        CheckedOutput[] outputs = [new("Latent", value, whole, "Latent")];
+        Assert.IsLessThan(1e-4, PipelineCheck.Run(With(new()), data.Schema, rows, outputs, 1e-4));
+
+        foreach (var other in (PrincipalAxisOptions?[])[null, new() { Mirror = true }, new() { Sign = PrincipalAxisSign.FirstBead }])
+        {
+            byte[] file = With(other);
+            Assert.ThrowsExactly<InvalidOperationException>(() => PipelineCheck.Run(file, data.Schema, rows, outputs, 1e-4), $"{other}");
+        }
+
+        byte[] With(PrincipalAxisOptions? alignment)
+        {
+            ITransformer first = alignment is null
+                ? context.Vae.CenterConformations("Aligned", Workout.Input, dimensions).Fit(data)
+                : context.Vae.AlignPrincipalAxes("Aligned", Workout.Input, dimensions, alignment).Fit(data);
+            return PipelineExport.Create(context, new TransformerChain<ITransformer>(first, vae), data.Schema, new()).File;
+        }
+    }
+
     private IDataView Data()
     {
         var random = new Random(4);

@@ -181,6 +181,79 @@ public sealed class RehydrateTests
         Assert.AreSequenceEqual(model.Model.ToDecoderOnnx(), once.Model.ToDecoderOnnx());
     }
 
+    [TestMethod]
+    [DataRow(2, false)]
+    [DataRow(3, false)]
+    [DataRow(3, true)]
+    public void Rehydrate_RadiusOfGyration(int dimensions, bool scoreInData)
+    {
+        var context = new MLContext(seed: 1);
+        var data = Workout.Load(context, TestRows.Curved(300, 6));
+        if (scoreInData)
+            data = context.Transforms.CopyColumns("Score", Workout.Input).Fit(data).Transform(data);
+        float[] masses = [.. Enumerable.Range(1, 6 / dimensions).Select(i => (float)i)];
+        using var rg = context.Vae.RadiusOfGyration("Rg", Workout.Input, dimensions, masses).Fit(data);
+        using var vae = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small).Fit(data);
+        var chain = new TransformerChain<ITransformer>(rg, context.Transforms.CopyColumns("Copy", "Rg").Fit(rg.Transform(data)), vae);
+        var alone = SaveAndLoad(context, rg, data.Schema);
+        var whole = SaveAndLoad(context, chain, data.Schema);
+        var once = context.Vae.Rehydrate(whole);
+        var again = context.Vae.Rehydrate(SaveAndLoad(context, once, data.Schema));
+        if (!scoreInData)
+        {
+            // One transform again, which gives a scalar.
+            using var one = (FittedTransformer)context.Vae.Rehydrate(alone);
+            Assert.AreEqual(NumberDataViewType.Single, one.Transform(data).Schema["Rg"].Type);
+            Assert.AreEqual(4, ((IEnumerable<ITransformer>)once).Count() + 1);
+        }
+        foreach (var loaded in new[] { whole, once, again })
+        {
+            Assert.AreEqual(Describe(whole.Transform(data).Schema), Describe(loaded.Transform(data).Schema));
+            float[] expected = [.. chain.Transform(data).GetColumn<float>("Rg")];
+            float[] found = [.. loaded.Transform(data).GetColumn<float>("Rg")];
+            for (int i = 0; i < expected.Length; i++)
+                Assert.AreEqual(expected[i], found[i], 1e-6);
+            string path = Path.GetTempFileName();
+            try
+            {
+                var report = context.Vae.ExportPipeline(loaded, data.Schema, path, new() { Columns = ["Rg", "Copy"] });
+                Assert.IsLessThan(1e-5, report.LargestError!.Value);
+                var results = PipelineExportTests.Run(File.ReadAllBytes(path), data, Workout.Input);
+                PipelineExportTests.AssertSame([.. expected.Select(value => new[] { value })], results["Rg"], 1);
+                PipelineExportTests.AssertSame([.. expected.Select(value => new[] { value })], results["Copy"], 1);
+            }
+            finally
+            {
+                File.Delete(path);
+            }
+        }
+        // Alone, it can be exported too.
+        string file = Path.GetTempFileName();
+        context.Vae.ExportPipeline(alone, data.Schema, file);
+        Assert.HasCount(300, PipelineExportTests.Run(File.ReadAllBytes(file), data, Workout.Input)["Rg"]);
+        File.Delete(file);
+    }
+
+    /// <summary>
+    /// A score of the data under the name of ML.NET's own is put aside by the saved pipeline, which can be exported all the same.
+    /// </summary>
+    [TestMethod]
+    public void Export_LoadedScoreBesideAScoreOfTheData()
+    {
+        var context = new MLContext(seed: 1);
+        var rows = Workout.Load(context, TestRows.Curved(300, 6));
+        var data = context.Transforms.CopyColumns("Score", Workout.Input).Fit(rows).Transform(rows);
+        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
+        var loaded = SaveAndLoad(context, model, data.Schema);
+        string path = Path.GetTempFileName();
+        var report = context.Vae.ExportPipeline(loaded, data.Schema, path, new() { Score = true });
+        Assert.IsLessThan(1e-4, report.LargestError!.Value);
+        var results = PipelineExportTests.Run(File.ReadAllBytes(path), data, Workout.Input);
+        var expected = model.Transform(data).GetColumn<float>("Oddness");
+        PipelineExportTests.AssertSame([.. expected.Select(value => new[] { value })], results["Oddness"], 1);
+        File.Delete(path);
+    }
+
     private static ITransformer SaveAndLoad(MLContext context, ITransformer model, DataViewSchema schema)
     {
         using var stream = new MemoryStream();

@@ -138,6 +138,57 @@ public sealed class SlotNameTests
         Assert.IsEmpty(plain.InputNames);
     }
 
+    /// <summary>An exported pipeline has the names of its own column, and for reading the model back those of the autoencoder's.</summary>
+    [TestMethod]
+    [DataRow(OnnxWeightType.Float32)]
+    [DataRow(OnnxWeightType.Float16)]
+    public void InputNames_ComeBackFromAnExportedPipeline(OnnxWeightType weights)
+    {
+        var whole = new PipelineExportOptions { Reconstruction = true, WeightType = weights };
+        foreach (var chain in Pipelines())
+        {
+            string path = Path.GetTempFileName();
+            try
+            {
+                var model = _context.Vae.Rehydrate(Reload(chain));
+                foreach (var exported in new[] { chain, model })
+                {
+                    _context.Vae.ExportPipeline(exported, View(Trained).Schema, path, whole);
+                    var read = VaeModel.FromOnnx(path);
+                    var original = chain.OfType<VaeTransformer>().Single();
+                    CollectionAssert.AreEqual(original.InputNames.ToArray(), read.InputNames.ToArray());
+                    Assert.HasCount(read.FeatureCount, read.InputNames);
+                    using var pipeline = VaeEncoder.Load(path);
+                    CollectionAssert.AreEqual(Trained, pipeline.InputNames.ToArray());
+                    using var encoder = VaeEncoder.Load(read.ToEncoderOnnx());
+                    CollectionAssert.AreEqual(original.InputNames.ToArray(), encoder.InputNames.ToArray());
+                }
+                // What is read back refuses other names, as the original does.
+                var back = VaeModel.FromOnnx(path);
+                string column = chain.OfType<VaeTransformer>().Single().InputColumnName;
+                var trained = chain.Transform(View(Trained));
+                _ = _context.Vae.Evaluate(trained, back, column);
+                string[] other = [.. Enumerable.Range(0, back.FeatureCount).Select(i => $"other{i}")];
+                if (column == "Features")
+                    Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _context.Vae.Evaluate(View(other), back, column));
+            }
+            finally
+            {
+                File.Delete(path);
+            }
+        }
+
+        IEnumerable<TransformerChain<ITransformer>> Pipelines()
+        {
+            yield return new((VaeTransformer)Fit("autoencoder", ignore: false));
+            // Features of several columns, named by where they come from.
+            var join = _context.Transforms.Concatenate("Both", "Features", "Features").Fit(View(Trained));
+            yield return new(join, _context.Vae.VariationalAutoencoder("Latent", "Both", Small).Fit(join.Transform(View(Trained))));
+            var scale = _context.Transforms.NormalizeMinMax("Scaled", "Features").Fit(View(Trained));
+            yield return new(scale, _context.Vae.VariationalAutoencoder("Latent", "Scaled", Small).Fit(scale.Transform(View(Trained))));
+        }
+    }
+
     [TestMethod]
     public void SaveModel_IsWholeOrNothing()
     {

@@ -42,11 +42,14 @@ internal static class KilledTraining
     public static Process Start(string folder, string result) => StartThis(Command, folder, result);
 
     /// <summary>Starts this program with other arguments.</summary>
-    public static Process StartThis(params string[] arguments)
+    public static Process StartThis(params string[] arguments) => StartThis(false, arguments);
+
+    /// <summary>The same, with its errors given to the test where they are wanted.</summary>
+    public static Process StartThis(bool errors, string[] arguments)
     {
         string assembly = typeof(KilledTraining).Assembly.Location, host = Environment.ProcessPath!;
         bool isDotNet = Path.GetFileNameWithoutExtension(host) == "dotnet";
-        var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = errors, UseShellExecute = false };
         foreach (string argument in isDotNet ? ["exec", assembly, .. arguments] : arguments)
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;
