@@ -10,6 +10,22 @@ namespace Vae.MLNet.Inference;
 /// <param name="StandardDeviation">Its standard deviation, one number a latent dimension.</param>
 public sealed record LatentPosterior(float[] Mean, float[] StandardDeviation)
 {
+    /// <summary>Whether another holds the same numbers.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(LatentPosterior? other) => other is not null
+        && Mean.AsSpan().SequenceEqual(other.Mean) && StandardDeviation.AsSpan().SequenceEqual(other.StandardDeviation);
+
+    /// <summary>A hash of the numbers.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        foreach (float value in Mean ?? [])
+            hash.Add(value);
+        return hash.ToHashCode();
+    }
+
     private bool PrintMembers(StringBuilder builder)
     {
         builder.Append("Mean = ").Append(ValueText.List(Mean)).Append(", StandardDeviation = ").Append(ValueText.List(StandardDeviation));

@@ -324,6 +324,34 @@ internal sealed class RowOptions
         command.Add(_matching.Option);
     }
 
+    /// <summary>
+    /// How one file of several is read: --array chooses in the arrays among them, --columns in the tables. Where none of them is of the
+    /// kind, the option is refused for the file, as it is for a file alone.
+    /// </summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="all">All files of rows that the command reads.</param>
+    public RowSettings Read(ParseResult arguments, string path, IEnumerable<string> all)
+    {
+        var settings = Read(arguments);
+        if (!File.Exists(path))
+            return settings;
+        bool array = DataFile.IsArray(path);
+        if (!all.Where(File.Exists).Any(other => DataFile.IsArray(other) != array))
+            return settings;
+        return array ? settings with { Columns = null } : settings with { Array = null };
+    }
+
+    /// <summary>Refuses options about a file where the command line names none.</summary>
+    public void CheckUnused(ParseResult arguments)
+    {
+        foreach (Option option in (Option[])[_array, _columns])
+        {
+            if (arguments.GetResult(option) is { Implicit: false })
+                throw new UsageException($"{option.Name} says how a file of rows is read; no row of a file is asked for.");
+        }
+    }
+
     public RowSettings Read(ParseResult arguments) => new(
         arguments.GetValue(_array),
         arguments.GetValue(_columns) is { } columns ? TableText.ParseNames(columns) : null,

@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace Vae.MLNet.Tool.Tests;
 
 [TestClass]
@@ -125,6 +127,75 @@ public sealed class ErrorTests
         Assert.AreEqual(ExitCodes.Usage, sandbox.Run("optimize", model, "--objective", "feature:x99", "--start", "1,2", "-o", output).Code);
         Assert.AreEqual(ExitCodes.Usage, sandbox.Run("evaluate", Path.Combine(model, "encoder.onnx"), data).Code);
         Assert.IsFalse(File.Exists(output));
+    }
+
+    /// <summary>
+    /// What takes several columns has no place in a command that reads rows of numbers; every one says so in the same words.
+    /// </summary>
+    [TestMethod]
+    public void Models_OfSeveralColumns_AreRefusedWithTheirNames()
+    {
+        using var sandbox = new Sandbox();
+        var context = new MLContext(1);
+        var data = context.Data.LoadFromEnumerable(Enumerable.Range(0, 40).Select(i => new Parts { Left = [i % 7, i % 3], Right = i % 5 }));
+        var options = new VaeTrainer.Options { LatentDimension = 2, HiddenLayers = [4], Epochs = 1, Threads = 1 };
+        var chain = context.Transforms.Concatenate("Both", "Left", "Right")
+            .Append(context.Vae.VariationalAutoencoder("Latent", "Both", options)).Fit(data);
+        string zip = sandbox.Path("parts.zip"), graph = sandbox.Path("parts.onnx"), output = sandbox.Path("out.csv");
+        string table = sandbox.Table("t.csv", 10, 1);
+        context.Vae.SaveModel(chain, data.Schema, zip);
+        context.Vae.ExportPipeline(chain, data.Schema, graph, new() { Reconstruction = true });
+        foreach (string[] arguments in (string[][])[
+            ["encode", zip, table, "-o", output], ["evaluate", zip, table], ["encode", graph, table, "-o", output],
+            ["interpolate", zip, "--from-row", $"{table}:0", "--to", "0,0", "-o", output],
+            ["optimize", zip, "--objective", "feature:0", "--start-row", $"{table}:0", "-o", output]])
+        {
+            var run = sandbox.Run(arguments);
+            Assert.AreEqual(ExitCodes.Failed, run.Code, run.Error);
+            foreach (string expected in new[] { Path.GetFileName(arguments[1]), "2 input columns", "Left", "Right", "one vector column" })
+                StringAssert.Contains(run.Error, expected, string.Join(' ', arguments));
+        }
+        Assert.IsFalse(File.Exists(output));
+        // What needs no rows works, and so does looking at it.
+        Assert.AreEqual(ExitCodes.Done, sandbox.Run("sample", zip, "--count", "3", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Done, sandbox.Run("interpolate", zip, "--from", "0,0", "--to", "1,1", "-o", output).Code);
+        Assert.AreEqual(ExitCodes.Done, sandbox.Run("inspect", zip).Code);
+        Assert.AreEqual(ExitCodes.Done, sandbox.Run("inspect", graph).Code);
+    }
+
+    /// <summary>Of rows from an array and a table, --array chooses in the one and --columns in the other.</summary>
+    [TestMethod]
+    public void Rows_OfAnArrayAndATable_GoTogether()
+    {
+        using var sandbox = new Sandbox();
+        string table = sandbox.Table("table.csv", 60, 1), output = sandbox.Path("out.csv");
+        string[] quick = ["--latent", "2", "--hidden", "8", "--epochs", "2"];
+        var train = sandbox.Run(["train", table, "--columns", "width,sum", .. quick, "-o", sandbox.Path("m")]);
+        Assert.AreEqual(ExitCodes.Done, train.Code, train.Error);
+        string model = sandbox.Path("m"), samples = sandbox.Path("s.npz");
+        Assert.AreEqual(ExitCodes.Done, sandbox.Run("sample", model, "--count", "4", "-o", samples).Code);
+        using var archive = System.IO.Compression.ZipFile.OpenRead(samples);
+        string array = archive.Entries.First(entry => !entry.Name.StartsWith("latent", StringComparison.OrdinalIgnoreCase)).Name[..^4];
+        string[] both = ["interpolate", model, "--from-row", $"{samples}:1", "--to-row", $"{table}:2", "-o", output];
+        var run = sandbox.Run([.. both, "--array", array, "--columns", "width,sum"]);
+        Assert.AreEqual(ExitCodes.Done, run.Code, run.Error);
+        foreach (string[] unused in (string[][])[["--array", array], ["--columns", "width"]])
+        {
+            run = sandbox.Run(["interpolate", model, "--from", "0,0", "--to", "1,1", "-o", output, .. unused]);
+            Assert.AreEqual(ExitCodes.Usage, run.Code, run.Error);
+            StringAssert.Contains(run.Error, unused[0]);
+        }
+        run = sandbox.Run("interpolate", model, "--from-row", $"{table}:1", "--to-row", $"{table}:2", "--array", array, "-o", output);
+        Assert.AreEqual(ExitCodes.Usage, run.Code, run.Error);
+        StringAssert.Contains(run.Error, "is a table");
+    }
+
+    private sealed class Parts
+    {
+        [Microsoft.ML.Data.VectorType(2)]
+        public float[] Left { get; set; } = [];
+
+        public float Right { get; set; }
     }
 
     private static string Damaged(Sandbox sandbox, string model)

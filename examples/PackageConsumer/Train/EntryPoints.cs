@@ -24,6 +24,7 @@ internal static class EntryPoints
         NumPyFiles.Run(ml, chains, own);
         Alignments.Run(ml, own);
         Variants.Run(ml);
+        Records.Run(ml);
         SequenceModels.Run(ml, folder, own);
     }
 }

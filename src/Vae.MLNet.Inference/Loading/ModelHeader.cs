@@ -137,7 +137,11 @@ internal sealed class ModelHeader
     public (string Name, int Size) OnlyInput(IReadOnlyDictionary<string, NodeMetadata> inputs)
     {
         if (inputs.Count != 1)
-            throw Guard.BadFile(_file, $"the pipeline reads {Shown(string.Join(", ", inputs.Keys.Order(StringComparer.Ordinal)))}; one input is expected. Concatenate the columns before the pipeline.");
+        {
+            throw Guard.BadFile(_file, Guard.Invariant($"it is a pipeline of {inputs.Count} input columns ")
+                + $"({Shown(string.Join(", ", inputs.Keys.Order(StringComparer.Ordinal)))}); one vector column is expected. "
+                + "Concatenate the columns before the pipeline.");
+        }
         var (name, tensor) = inputs.Single();
         int size = tensor.IsTensor && tensor.Dimensions is [< 0, > 0 and <= LargestRow] ? tensor.Dimensions[1] : 1;
         CheckTensor(inputs, "input", name, size);

@@ -35,8 +35,8 @@ internal sealed class InterpolateCommand : ToolCommand
         var source = _model.Open(arguments);
         var context = terminal.Context();
         using var decoder = source.LoadDecoder();
-        float[] from = _from.Read(arguments, _rows, context, source, decoder, terminal, cancellationToken);
-        float[] to = _to.Read(arguments, _rows, context, source, decoder, terminal, cancellationToken);
+        var ends = LatentPoint.Read(arguments, [_from, _to], _rows, context, source, decoder, terminal, cancellationToken);
+        float[] from = ends[0], to = ends[1];
         var film = decoder.Interpolate(from, to, arguments.GetValue(_steps), arguments.GetValue(_spherical) ? InterpolationMode.Spherical : InterpolationMode.Linear);
         ResultFile.Write(context, film.LatentArrays(), film.OutputArrays(), source.Format(context, decoder.FeatureCount), output, cancellationToken);
         terminal.Result(new { file = output, rows = film.Count, from, to },

@@ -55,7 +55,7 @@ internal sealed class OptimizeCommand : ToolCommand
             throw new InvalidDataException($"The decoder of '{source.Location}' was exported without its gradient; export it with withGradient: true.");
         var format = source.Format(context, decoder.FeatureCount);
         var objective = Objective(arguments, format, out string name);
-        float[] start = _start.Read(arguments, _rows, context, source, decoder, terminal, cancellationToken);
+        float[] start = LatentPoint.Read(arguments, [_start], _rows, context, source, decoder, terminal, cancellationToken)[0];
 
         int steps = arguments.GetValue(_steps), evaluations = 0;
         var result = terminal.Track("Optimising", steps, report => decoder.Optimize(

@@ -59,6 +59,15 @@ public sealed record SampleComparison(
     double DiscrepancyPValue,
     CopyTest? Copies)
 {
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(SampleComparison? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     /// <summary>Standard errors from which on a difference is told as one.</summary>
     private const double Certain = 3;
 

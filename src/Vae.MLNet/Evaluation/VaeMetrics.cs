@@ -78,5 +78,14 @@ public sealed record VaeMetrics(
     /// <summary>KL divergence of the posterior from the prior in nats, all dimensions summed.</summary>
     public double Kl => KlPerDimension.Sum();
 
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(VaeMetrics? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

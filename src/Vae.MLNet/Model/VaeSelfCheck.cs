@@ -62,18 +62,14 @@ public sealed record VaeSelfCheck
     /// <summary>The feature whose drawn values are farthest from the data.</summary>
     public string WorstSampledFeature => Features.Count == 0 ? "" : Features[SampleDistances.Index().MaxBy(distance => distance.Item).Index];
 
-    /// <summary>Compares all figures, list by list.</summary>
+    /// <summary>Whether another holds the same, list by list.</summary>
     /// <param name="other">The other.</param>
     /// <returns>Whether both are equal.</returns>
-    public bool Equals(VaeSelfCheck? other) =>
-        other is not null && Rows == other.Rows && ExplainedShare.Equals(other.ExplainedShare) && ValidationExplainedShare.Equals(other.ValidationExplainedShare)
-        && ActiveUnits == other.ActiveUnits && PriorDistance.Equals(other.PriorDistance) && Features.SequenceEqual(other.Features)
-        && ExplainedShares.SequenceEqual(other.ExplainedShares) && KlPerDimension.SequenceEqual(other.KlPerDimension)
-        && SampleDistances.SequenceEqual(other.SampleDistances) && Findings.SequenceEqual(other.Findings);
+    public bool Equals(VaeSelfCheck? other) => RecordContent.Same(this, other);
 
-    /// <summary>A hash of the figures.</summary>
+    /// <summary>A hash of what it holds.</summary>
     /// <returns>The hash.</returns>
-    public override int GetHashCode() => HashCode.Combine(Rows, ExplainedShare, ValidationExplainedShare, ActiveUnits, PriorDistance);
+    public override int GetHashCode() => RecordContent.Hash(this);
 
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -322,6 +322,15 @@ public sealed partial class VaeTrainer
         internal static Options FromJson(string json) =>
             (JsonSerializer.Deserialize<Options>(json, Json) ?? throw new JsonException("The options are null.")).Validate();
 
+        /// <summary>Whether another holds the same, list by list.</summary>
+        /// <param name="other">The other.</param>
+        /// <returns>Whether both are equal.</returns>
+        public bool Equals(Options? other) => RecordContent.Same(this, other);
+
+        /// <summary>A hash of what it holds.</summary>
+        /// <returns>The hash.</returns>
+        public override int GetHashCode() => RecordContent.Hash(this);
+
         private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
     }
 }

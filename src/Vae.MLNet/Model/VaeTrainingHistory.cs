@@ -28,6 +28,15 @@ public sealed record VaeEpoch(
     double? ValidationKl,
     double Seconds)
 {
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(VaeEpoch? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 
@@ -59,6 +68,15 @@ public sealed record VaeTrainingHistory(
 
     /// <summary>The look at the trained model that the training ends with; null where <see cref="VaeTrainer.Options.SelfCheck"/> was off.</summary>
     public VaeSelfCheck? SelfCheck { get; init; }
+
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(VaeTrainingHistory? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
 
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

@@ -35,5 +35,14 @@ public sealed record PipelineExportOptions
         return this;
     }
 
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(PipelineExportOptions? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

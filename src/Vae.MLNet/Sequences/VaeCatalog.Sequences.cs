@@ -41,7 +41,11 @@ public sealed partial class VaeCatalog
         if (f.RepeatedNames > 0)
             channel.Info(MessageSensitivity.None, Check.Invariant($"{f.RepeatedNames} sequences have the name of an earlier one; they are numbered ('name#2')."));
         if (f.AlignmentsSkipped > 0)
-            channel.Warning(MessageSensitivity.None, Check.Invariant($"The file holds {f.AlignmentsSkipped} more alignments behind the first one; they are not read."));
+        {
+            string more = f.AlignmentsSkipped == 1 ? "1 more alignment behind the first one; it is" : Check.Invariant(
+                $"{f.AlignmentsSkipped} more alignments behind the first one; they are");
+            channel.Warning(MessageSensitivity.None, $"The file holds {more} not read.");
+        }
         return alignment;
     }
 

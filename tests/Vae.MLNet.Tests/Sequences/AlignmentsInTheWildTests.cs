@@ -347,6 +347,11 @@ public sealed class AlignmentsInTheWildTests
         Assert.AreEqual("A-DE-", a.Sequence(1));
         Assert.AreEqual("-CD-F", a.Sequence(2));
         CollectionAssert.AreEqual(new[] { "", "x", "x" }, a.Annotation("OS").ToArray());
+        // Databases of families have one alignment behind the other.
+        var pfam = Load("c.sto", "# STOCKHOLM 1.0\nr ACD\ns ACW\n//\n# STOCKHOLM 1.0\nr WWWWW\n\nt -----\n//\n\n# STOCKHOLM 1.0\nu A\n//\n");
+        Assert.AreEqual(2, pfam.Filtering.AlignmentsSkipped);
+        CollectionAssert.AreEqual(new[] { "r", "s" }, pfam.Names.ToArray());
+        Assert.AreEqual(3, pfam.Layout.Length);
         Assert.AreEqual(1, Load("b.sto", "# STOCKHOLM 1.0\nr ACD\n//\n\0# STOCKHOLM 1.0\nq ACD\n//\n").Filtering.AlignmentsSkipped);
         Assert.Contains("line 4, column 1: sequence 's' has 3 columns", Refused("a.sto", "# STOCKHOLM 1.0\nr ACD\ns A-D\ns -CD\n\nr EF\ns E-\n//\n"));
     }

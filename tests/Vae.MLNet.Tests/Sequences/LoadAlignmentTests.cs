@@ -152,7 +152,9 @@ public sealed class LoadAlignmentTests
         Fails("# STOCKHOLM 1.0\na A?D\n//\n", "line 2, column 4: '?' is not a letter");
         Fails("# STOCKHOLM 1.0\na ACD\n", "ends without '//'");
         Fails("# STOCKHOLM 1.0\n//\n", "no sequences");
-        Fails("# STOCKHOLM 1.0\na ACD\n//\n# STOCKHOLM 1.0\n", "line 4, column 1: something stands behind the end");
+        Fails("# STOCKHOLM 1.0\na ACD\n//\nb ACD\n", "line 4, column 1: something stands behind the end");
+        Fails("# STOCKHOLM 1.0\na ACD\n# STOCKHOLM 1.0\na ACD\n//\n", "line 3, column 1: a second alignment begins before the first one ends");
+        Fails("# STOCKHOLM 1.0\na ACD\n\n# STOCKHOLM 1.0\nb ACD\n//\n", "line 4, column 1: a second alignment begins");
     }
 
     [TestMethod]

@@ -16,6 +16,7 @@ internal static class Encoding
         var posterior = encoder.EncodePosterior(rows.AsSpan(0, 12));
         Expect.Near(posterior.Mean, means.AsSpan(0, 2), 1e-5, "the mean of one row");
         Expect.Near(posterior.StandardDeviation, deviations.AsSpan(0, 2), 1e-5, "the standard deviation of one row");
+        Expect.That(posterior.Equals(encoder.EncodePosterior(rows.AsSpan(0, 12))), "a posterior is its numbers");
         encoder.Dispose();
 
         using var stream = File.OpenRead(file);

@@ -170,7 +170,7 @@ internal sealed class AlignmentReader
         }
         var reader = new AlignmentReader(path, options, lines, format);
         var alignment = format == AlignmentFormat.Stockholm ? reader.ReadStockholm(line) : reader.ReadFasta(line, sizeHint);
-        alignment.AlignmentsSkipped = reader.SkipAlignments();
+        alignment.AlignmentsSkipped += reader.SkipAlignments();
         return alignment;
     }
 
@@ -340,6 +340,18 @@ internal sealed class AlignmentReader
         return text.ToString();
     }
 
+    /// <summary>Counts the alignments from the second one's first line on.</summary>
+    private int SkipStockholm()
+    {
+        int skipped = 1;
+        while (_lines.TryRead(out var line))
+        {
+            if (line.StartsWith("# STOCKHOLM"u8))
+                skipped++;
+        }
+        return skipped;
+    }
+
     private RawAlignment ReadStockholm(ReadOnlySpan<byte> line)
     {
         if (!line.StartsWith("# STOCKHOLM"u8))
@@ -351,7 +363,7 @@ internal sealed class AlignmentReader
         var columnNames = new List<string>();
         long rfLine = 0, repeatedLine = 0;
         string repeatedName = "";
-        int block = 0;
+        int block = 0, further = 0;
         bool inBlock = false, ended = false;
         while (_lines.TryRead(out line))
         {
@@ -363,8 +375,21 @@ internal sealed class AlignmentReader
                 inBlock = false;
                 continue;
             }
+            bool begins = line.StartsWith("# STOCKHOLM"u8);
             if (ended)
-                throw Bad(_lines.LineNumber, 1, "something stands behind the end of the first alignment ('//'); one alignment a file is expected.");
+            {
+                if (!begins)
+                {
+                    throw Bad(_lines.LineNumber, 1,
+                        "something stands behind the end of the first alignment ('//'); another alignment ('# STOCKHOLM 1.0') or the end of the file "
+                        + "is expected.");
+                }
+                further = SkipStockholm();
+                break;
+            }
+            // As a comment it would let the rows of one alignment go on in another's.
+            if (begins)
+                throw Bad(_lines.LineNumber, 1, "a second alignment begins before the first one ends; '//' is expected before it.");
             if (line.SequenceEqual("//"u8))
             {
                 ended = true;
@@ -459,6 +484,7 @@ internal sealed class AlignmentReader
             Insertions = false,
             MatchColumns = match,
             RepeatedNames = repeated,
+            AlignmentsSkipped = further,
         };
         foreach (string name in columnNames)
             result.AnnotationRows.Add(new AlignmentAnnotationRow(name, columnLines[name].ToString()));

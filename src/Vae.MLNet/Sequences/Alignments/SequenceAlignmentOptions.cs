@@ -158,5 +158,14 @@ public sealed record SequenceAlignmentOptions
             throw Check.Argument(nameof(AnnotationNames), "AnnotationNames is given without AnnotationSeparator.");
     }
 
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(SequenceAlignmentOptions? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }

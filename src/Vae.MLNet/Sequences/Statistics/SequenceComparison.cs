@@ -13,6 +13,15 @@ namespace Vae.MLNet;
 /// <param name="Points">Entries for a scatter plot, where they were asked for.</param>
 public sealed record StatisticAgreement(double Pearson, double Slope, long Count, IReadOnlyList<(float Natural, float Generated)> Points)
 {
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(StatisticAgreement? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 
@@ -26,6 +35,15 @@ public readonly record struct NearestSequence(double Identity, int Row);
 /// <param name="All">Share of sequences that have all of them.</param>
 public sealed record SiteConservation(IReadOnlyList<(int Position, char Letter, double Share)> Sites, double All)
 {
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(SiteConservation? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 

@@ -134,6 +134,15 @@ public sealed record ResolvedVariant(string Text, Variant? Variant, VariantStatu
     /// <summary>Modelled columns and new tokens; empty where the variant cannot be scored.</summary>
     public IReadOnlyList<(int Column, byte Token)> Changes { get; init; } = [];
 
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(ResolvedVariant? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 
