@@ -132,7 +132,7 @@ internal sealed class WeightedSampler : IRowSource
 
     public IRowBatches Shuffled(int epoch, int batchSize) => new Batches(this, batchSize, epoch);
 
-    public IRowBatches InOrder() => throw new InvalidOperationException("Drawn rows have no order.");
+    public IRowBatches InOrder() => throw new InvalidOperationException("Weighted draws have no order.");
 
     public void Dispose() => _tokens.Dispose();
 
