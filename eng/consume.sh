@@ -15,9 +15,18 @@ trap 'rm -rf "$outside"' EXIT
 cp -r examples/PackageConsumer examples/SavedPipelineConsumer "$outside"
 find "$outside" -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
 rm "$outside/PackageConsumer/Directory.Packages.props"
-for name in Directory.Build.props Directory.Build.targets Directory.Packages.props; do
+for name in Directory.Build.targets Directory.Packages.props; do
   echo '<Project />' > "$outside/$name"
 done
+# Unpacked where eng/pack.sh clears up, not in the user's own folder of packages, which gives the others.
+cat > "$outside/Directory.Build.props" <<EOF
+<Project>
+  <PropertyGroup>
+    <RestorePackagesPath>$PWD/artifacts/packages</RestorePackagesPath>
+    <RestoreFallbackFolders>$PWD/artifacts/others</RestoreFallbackFolders>
+  </PropertyGroup>
+</Project>
+EOF
 cat > "$outside/NuGet.config" <<EOF
 <configuration><packageSources><add key="packed" value="$PWD/.feed" /></packageSources></configuration>
 EOF
@@ -80,19 +89,18 @@ fi
 dotnet "$files/bin/SavedPipelineConsumer/SavedPipelineConsumer.dll" "$files"
 
 echo "-- the checks themselves: packages and a consumer that they have to refuse"
-cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
 # Without the first dependency a bare restore gives an older assembly, by a dependency of Microsoft.ML; without the second it gives none.
 for dependency in System.Numerics.Tensors Vae.MLNet.Inference; do
   faulty=$outside/faulty/$dependency
   wanted=$(check without "$dependency" ".feed/Vae.MLNet.$version.nupkg" "$faulty")
-  # Unpacked here and nowhere else: the user's own folder of packages gives the others.
+  # Unpacked here and nowhere else.
   cat > "$faulty/Faulty.csproj" <<EOF
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
     <TargetFramework>net10.0</TargetFramework>
     <RestoreAdditionalProjectSources>$faulty</RestoreAdditionalProjectSources>
     <RestorePackagesPath>$faulty/packages</RestorePackagesPath>
-    <RestoreFallbackFolders>$cache</RestoreFallbackFolders>
+    <RestoreFallbackFolders>$PWD/artifacts/others</RestoreFallbackFolders>
   </PropertyGroup>
   <ItemGroup>
     <PackageReference Include="Vae.MLNet" Version="[$wanted]" />
@@ -108,7 +116,7 @@ refuses "No consumer calls Vae.MLNet.VaeTrainer.Fit(" \
 
 echo "-- vae-mlnet: the tool"
 tool=$files/bin/tool
-dotnet tool install Vae.MLNet.Tool --tool-path "$tool" --version "$version" --add-source "$PWD/.feed" > /dev/null
+NUGET_PACKAGES=$PWD/artifacts/packages dotnet tool install Vae.MLNet.Tool --tool-path "$tool" --version "$version" --add-source "$PWD/.feed" > /dev/null
 vae=$tool/vae-mlnet
 assemblies=$(dirname "$(find "$tool" -name vae-mlnet.dll)")
 check folder "$assemblies"

@@ -2,9 +2,22 @@
 # Packs Vae.MLNet, Vae.MLNet.Inference and the tool vae-mlnet into .feed/, the folder feed of NuGet.config, and checks what the packages depend on.
 # The version comes from git (tag v1.2.3, or the commits since); .feed/Version.props tells it to the projects that consume the packages.
 # Does nothing when nothing changed since the last time; --force packs all the same.
+# Consumers unpack the packages in artifacts/packages and take all others from the user's own folder, through artifacts/others; that folder is only read.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 eng/prerequisites.sh
+
+# Without the packages made here: one of the same version, from another branch or an earlier build, must not be taken for them.
+rm -rf artifacts/others
+mkdir -p artifacts/others artifacts/packages
+others=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
+for folder in "${others%/}"/*/; do
+  id=$(basename "$folder")
+  case $id in
+    vae.mlnet* | '*') ;;
+    *) ln -s "$folder" "artifacts/others/$id" ;;
+  esac
+done
 
 stamp="$(git rev-parse HEAD 2>/dev/null || echo none) $({ git tag --list 2>/dev/null || true; } | cksum)"
 sources=(src eng/icon.png eng/pack.sh eng/api Directory.Build.props Directory.Packages.props)
@@ -47,8 +60,7 @@ done
 [ -s ".feed/Vae.MLNet.Tool.$version.nupkg" ] || { echo "Vae.MLNet.Tool.$version.nupkg was not made." >&2; exit 1; }
 
 # NuGet never looks again at a version that it has unpacked once: an older build of the same version has to go.
-cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
-rm -rf "${cache:?}/vae.mlnet/$version" "${cache:?}/vae.mlnet.inference/$version" "${cache:?}"/vae.mlnet.tool*/"$version"
+rm -rf artifacts/packages/vae.mlnet*
 
 cat > .feed/Version.props <<EOF
 <Project>

@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace Vae.MLNet.Inference;
 
-/// <summary>The one place that checks arguments and words the errors: what is wrong, what was expected, what was found.</summary>
+/// <summary>
+/// Checks arguments and words the errors of both packages: what is wrong, what was expected, what was found. Vae.MLNet adds what is said of
+/// columns (its <c>Check</c>).
+/// </summary>
 internal static class Guard
 {
     public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "") =>
@@ -62,11 +65,14 @@ internal static class Guard
         }
     }
 
-    public static ArgumentOutOfRangeException OutOfRange(string name, object value, string expected)
+    public static ArgumentOutOfRangeException OutOfRange(string name, object? value, string expected)
     {
-        name = name[(name.LastIndexOf('.') + 1)..];
-        return new(name, value, Invariant($"{name} has to be {expected}; it is {value}."));
+        name = ShortName(name);
+        return new(name, value, Invariant($"{name} has to be {expected}; it is {value ?? "null"}."));
     }
+
+    /// <summary>"options.Beta" reads better as "Beta".</summary>
+    public static string ShortName(string name) => name[(name.LastIndexOf('.') + 1)..];
 
     /// <summary>A file that is not what it has to be.</summary>
     public static InvalidDataException BadFile(string file, string problem, Exception? inner = null) => new($"'{file}': {problem}", inner);

@@ -1,12 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Vae.MLNet.Inference;
 
 namespace Vae.MLNet;
 
-/// <summary>The one place that checks arguments and words the errors: what is wrong, what was expected, what was found.</summary>
+/// <summary>Checks arguments, columns and their types; what both packages check is worded in <see cref="Guard"/>.</summary>
 internal static partial class Check
 {
     public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -61,25 +61,14 @@ internal static partial class Check
         return value;
     }
 
-    public static float Positive(float value, [CallerArgumentExpression(nameof(value))] string name = "")
-    {
-        if (!(value > 0) || !float.IsFinite(value))
-            throw OutOfRange(name, value, "positive and finite");
-        return value;
-    }
+    public static float Positive(float value, [CallerArgumentExpression(nameof(value))] string name = "") => Guard.Positive(value, name);
 
     public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "")
-        where T : struct, Enum
-    {
-        if (!Enum.IsDefined(value))
-            throw OutOfRange(name, value, "one of " + string.Join(", ", Enum.GetNames<T>()));
-        return value;
-    }
+        where T : struct, Enum => Guard.Defined(value, name);
 
-    public static ArgumentOutOfRangeException OutOfRange(string name, object? value, string expected) =>
-        new(ShortName(name), value, Invariant($"{ShortName(name)} has to be {expected}; it is {value ?? "null"}."));
+    public static ArgumentOutOfRangeException OutOfRange(string name, object? value, string expected) => Guard.OutOfRange(name, value, expected);
 
-    public static ArgumentException Argument(string name, string message) => new(message, ShortName(name));
+    public static ArgumentException Argument(string name, string message) => new(message, Guard.ShortName(name));
 
     /// <summary>Finds a column and checks that it is a vector of <see cref="float"/> of known size; gives its index and size.</summary>
     public static (int Index, int Size) FloatVector(DataViewSchema schema, string column, string parameter, int? size = null)
@@ -114,11 +103,7 @@ internal static partial class Check
         new($"{what}: the data has no rows; at least one is expected.");
 
     /// <summary>A file that is not what it has to be.</summary>
-    public static InvalidDataException BadFile(string file, string problem, Exception? inner = null) =>
-        new($"'{file}': {problem}", inner);
+    public static InvalidDataException BadFile(string file, string problem, Exception? inner = null) => Guard.BadFile(file, problem, inner);
 
-    public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    // "options.Beta" reads better as "Beta".
-    private static string ShortName(string name) => name[(name.LastIndexOf('.') + 1)..];
+    public static string Invariant(FormattableString text) => Guard.Invariant(text);
 }

@@ -16,8 +16,13 @@ internal sealed class SeededRandom
     /// <param name="seed">Any number.</param>
     /// <param name="stream">Streams of one seed are independent of each other.</param>
     public SeededRandom(int seed, uint stream = 0)
+        : this((ulong)stream << 32 | (uint)seed)
     {
-        ulong state = (ulong)stream << 32 | (uint)seed;
+    }
+
+    /// <param name="state">Any number of 64 bits.</param>
+    public SeededRandom(ulong state)
+    {
         _s0 = SplitMix64(ref state);
         _s1 = SplitMix64(ref state);
         _s2 = SplitMix64(ref state);
@@ -49,6 +54,9 @@ internal sealed class SeededRandom
 
     /// <summary>Uniform in [0, 1), a multiple of 2^-53.</summary>
     public double NextUniform() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
+
+    /// <summary>Uniform among 0 to count - 1, by Lemire's multiply-shift: the bias is below count / 2^64.</summary>
+    public int NextIndex(int count) => (int)Math.BigMul(NextUInt64(), (ulong)count, out _);
 
     /// <summary>Normal with mean 0 and standard deviation 1.</summary>
     public double NextNormal()

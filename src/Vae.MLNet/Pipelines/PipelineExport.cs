@@ -7,6 +7,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.Transforms;
 using Vae.MLNet.Data;
+using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
 using Vae.MLNet.Scoring;
@@ -39,7 +40,7 @@ internal sealed class PipelineExport
     /// <summary>Rows for the columns of the data to compare on, and who knows what a column looks like: models before normalisers, which know less.</summary>
     private readonly Dictionary<string, double[][]> _rows = new(StringComparer.Ordinal);
     private readonly List<(PipelineValue Value, Func<double[][]> Rows)> _models = [], _normalizers = [];
-    private readonly Random _random = new(20173);
+    private readonly SeededRandom _random = new(20173);
 
     private PipelineExport(DataViewSchema schema)
     {
@@ -650,7 +651,7 @@ internal sealed class PipelineExport
             if ((OnnxType)input.Type.TensorType.ElemType == OnnxType.Float)
                 _rows.TryAdd(input.Name, PipelineRows.Around(zeros, Array.ConvertAll(zeros, _ => 1f), _random));
             else
-                _rows.TryAdd(input.Name, [.. Enumerable.Range(0, PipelineRows.Count).Select(_ => zeros.Select(_ => (double)_random.Next(2)).ToArray())]);
+                _rows.TryAdd(input.Name, [.. Enumerable.Range(0, PipelineRows.Count).Select(_ => zeros.Select(_ => (double)_random.NextIndex(2)).ToArray())]);
         }
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Onnx;
 
 namespace Vae.MLNet.Pipelines;
@@ -14,7 +15,7 @@ internal static class PipelineRows
     private const int Wide = Count / 4;
 
     /// <summary>Rows that the decoder gives for draws from the prior, with the noise of the likelihood; tokens for a model of sequences.</summary>
-    public static double[][] From(VaeModel model, Random random)
+    public static double[][] From(VaeModel model, SeededRandom random)
     {
         float[] decoded = Decode(model, random);
         int size = decoded.Length / Count;
@@ -39,7 +40,7 @@ internal static class PipelineRows
                 for (int i = 0; i < Count; i += 2)
                 {
                     for (int j = 0; j < size; j++)
-                        rows[i][j] = random.NextDouble() < rows[i][j] ? 1 : 0;
+                        rows[i][j] = random.NextUniform() < rows[i][j] ? 1 : 0;
                 }
                 return rows;
         }
@@ -49,10 +50,10 @@ internal static class PipelineRows
             // An asinh has no noise in units of the data; a part of the spread stands for it.
             double deviation = noise.Length > 0 ? noise[noise.Length == 1 ? 0 : j] : model.Scale.Factor.Length > 0 ? 0.5 / Math.Abs(model.Scale.Factor[j]) : 0;
             foreach (double[] row in rows)
-                row[j] += deviation * Normal(random);
+                row[j] += deviation * random.NextNormal();
             double mean = rows.Average(row => row[j]), spread = Spread(rows, j);
             foreach (double[] row in rows.AsSpan(Count - Wide))
-                row[j] = mean + 3 * spread * Normal(random);
+                row[j] = mean + 3 * spread * random.NextNormal();
         }
         return rows;
     }
@@ -65,7 +66,7 @@ internal static class PipelineRows
     }
 
     /// <summary>Tokens by their frequencies.</summary>
-    public static double[][] From(SiteIndependentModel model, Random random)
+    public static double[][] From(SiteIndependentModel model, SeededRandom random)
     {
         int symbols = model.Layout.Alphabet.OutputSymbolCount, tokens = model.Layout.Alphabet.TokenCount;
         double[] frequencies = [.. model.Logs.ToArray().Select(value => Math.Exp(value))];
@@ -73,27 +74,27 @@ internal static class PipelineRows
     }
 
     /// <summary>Independent normal numbers; the last rows three times as far out.</summary>
-    public static double[][] Around(ReadOnlySpan<float> center, ReadOnlySpan<float> spread, Random random)
+    public static double[][] Around(ReadOnlySpan<float> center, ReadOnlySpan<float> spread, SeededRandom random)
     {
         var rows = new double[Count][];
         for (int i = 0; i < Count; i++)
         {
             rows[i] = new double[center.Length];
             for (int j = 0; j < center.Length; j++)
-                rows[i][j] = center[j] + (i < Count - Wide ? 1 : 3) * spread[j] * Normal(random);
+                rows[i][j] = center[j] + (i < Count - Wide ? 1 : 3) * spread[j] * random.NextNormal();
         }
         return rows;
     }
 
     /// <summary>The same rows with gaps in every fourth.</summary>
-    public static double[][] WithGaps(double[][] rows, Random random)
+    public static double[][] WithGaps(double[][] rows, SeededRandom random)
     {
         rows = [.. rows.Select(row => row.ToArray())];
         for (int i = 0; i < rows.Length; i += 4)
         {
-            rows[i][random.Next(rows[i].Length)] = double.NaN;
+            rows[i][random.NextIndex(rows[i].Length)] = double.NaN;
             for (int j = 0; j < rows[i].Length; j++)
-                rows[i][j] = random.NextDouble() < 0.2 ? double.NaN : rows[i][j];
+                rows[i][j] = random.NextUniform() < 0.2 ? double.NaN : rows[i][j];
         }
         return rows;
     }
@@ -102,7 +103,7 @@ internal static class PipelineRows
     /// Conformations turned and moved at random, every other one reflected, so that centring and alignment have something to do; some stay
     /// as they are.
     /// </summary>
-    public static double[][] Turned(double[][] rows, int dimensions, Random random)
+    public static double[][] Turned(double[][] rows, int dimensions, SeededRandom random)
     {
         rows = [.. rows.Select(row => row.ToArray())];
         for (int i = 0; i < rows.Length; i++)
@@ -115,7 +116,7 @@ internal static class PipelineRows
             double size = Math.Sqrt(row.Average(value => value * value));
             for (int d = 0; d < dimensions; d++)
             {
-                double shift = size * Normal(random);
+                double shift = size * random.NextNormal();
                 for (int k = d; k < row.Length; k += dimensions)
                     row[k] += shift;
             }
@@ -124,7 +125,7 @@ internal static class PipelineRows
             {
                 for (int b = a + 1; b < dimensions; b++)
                 {
-                    var (sin, cos) = Math.SinCos(2 * Math.PI * random.NextDouble());
+                    var (sin, cos) = Math.SinCos(2 * Math.PI * random.NextUniform());
                     for (int k = 0; k < row.Length; k += dimensions)
                         (row[k + a], row[k + b]) = (cos * row[k + a] - sin * row[k + b], sin * row[k + a] + cos * row[k + b]);
                 }
@@ -133,11 +134,9 @@ internal static class PipelineRows
         return rows;
     }
 
-    public static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-
-    private static float[] Decode(VaeModel model, Random random)
+    private static float[] Decode(VaeModel model, SeededRandom random)
     {
-        float[] z = [.. Enumerable.Range(0, Count * model.LatentDimension).Select(_ => (float)Normal(random))];
+        float[] z = [.. Enumerable.Range(0, Count * model.LatentDimension).Select(_ => (float)random.NextNormal())];
         using var quiet = ExportCheck.QuietOptions();
         using var session = new InferenceSession(VaeGraphs.DecoderFile(model, withGradient: false), quiet);
         using var latent = OrtValue.CreateTensorValueFromMemory(z, [Count, model.LatentDimension]);
@@ -149,17 +148,17 @@ internal static class PipelineRows
     private delegate ReadOnlySpan<double> Probabilities(int position);
 
     /// <summary>One sequence; some tokens are any that the alphabet has, unknown letters too.</summary>
-    private static double[] Tokens(SequenceLayout layout, Probabilities probabilities, Random random)
+    private static double[] Tokens(SequenceLayout layout, Probabilities probabilities, SeededRandom random)
     {
         var row = new double[layout.Length];
         for (int position = 0; position < row.Length; position++)
-            row[position] = random.NextDouble() < 0.05 ? random.Next(layout.Alphabet.TokenCount) : Draw(probabilities(position), random);
+            row[position] = random.NextUniform() < 0.05 ? random.NextIndex(layout.Alphabet.TokenCount) : Draw(probabilities(position), random);
         return row;
     }
 
-    private static int Draw(ReadOnlySpan<double> probabilities, Random random)
+    private static int Draw(ReadOnlySpan<double> probabilities, SeededRandom random)
     {
-        double at = random.NextDouble();
+        double at = random.NextUniform();
         for (int k = 0; k < probabilities.Length - 1; k++)
         {
             at -= probabilities[k];

@@ -1,4 +1,5 @@
 using Vae.MLNet.Inference;
+using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
 
@@ -7,6 +8,9 @@ namespace Vae.MLNet.Sequences;
 /// <summary>New sequences of a trained model: latents of the prior or of the aggregate posterior, decoded.</summary>
 internal static class SequenceGenerator
 {
+    /// <summary>Beside the streams of the decoder's latents, noise and symbols, which have the same seed.</summary>
+    private const uint PosteriorStream = 3;
+
     public static SequenceAlignment Sample(SequenceVaeModel model, int count, SequenceGenerationOptions options)
     {
         var layout = model.Layout;
@@ -42,7 +46,7 @@ internal static class SequenceGenerator
     /// <summary>Draws from the posteriors of sequences drawn by weight.</summary>
     private static float[] Latents(SequenceVaeModel model, int member, SequenceAlignment alignment, int count, int seed)
     {
-        var random = new Random(seed);
+        var random = new SeededRandom(seed, PosteriorStream);
         double[] cumulative = new double[alignment.Count];
         double sum = 0;
         for (int row = 0; row < cumulative.Length; row++)
@@ -50,14 +54,14 @@ internal static class SequenceGenerator
         var tokens = new byte[count * alignment.Length];
         for (int i = 0; i < count; i++)
         {
-            int found = Array.BinarySearch(cumulative, random.NextDouble() * sum);
+            int found = Array.BinarySearch(cumulative, random.NextUniform() * sum);
             alignment.Row(Math.Min(found < 0 ? ~found : found + 1, alignment.Count - 1)).CopyTo(tokens.AsSpan(i * alignment.Length));
         }
         using var encoder = model.CreateEncoder(member);
         float[] latents = new float[count * model.LatentDimension], deviations = new float[latents.Length];
         encoder.Encode(tokens, latents, deviations);
         for (int i = 0; i < latents.Length; i++)
-            latents[i] += deviations[i] * (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+            latents[i] += deviations[i] * (float)random.NextNormal();
         return latents;
     }
 }

@@ -107,13 +107,13 @@ internal sealed class MemoryRows : IRowSource
 /// Rows of tokens drawn by their weights, so that every step sees as many rows that count as any other. Within an epoch the draws are systematic (one random
 /// offset, then equal strides along the summed weights): a row turns up as often as its weight says, give or take one.
 /// </summary>
-internal sealed class DrawnRows : IRowSource
+internal sealed class WeightedSampler : IRowSource
 {
     private readonly Tensor _tokens;
     private readonly double[] _cumulative;
     private readonly int _draws, _seed;
 
-    public DrawnRows(TokenData data, int positions, int draws, int seed, Device device)
+    public WeightedSampler(TokenData data, int positions, int draws, int seed, Device device)
     {
         using var scope = NewDisposeScope();
         _tokens = tensor(data.Tokens, [data.Rows, positions], device: device).DetachFromDisposeScope();
@@ -132,18 +132,18 @@ internal sealed class DrawnRows : IRowSource
 
     public IRowBatches Shuffled(int epoch, int batchSize) => new Batches(this, batchSize, epoch);
 
-    public IRowBatches InOrder() => throw new InvalidOperationException("Drawn rows have no order.");
+    public IRowBatches InOrder() => throw new InvalidOperationException("Weighted draws have no order.");
 
     public void Dispose() => _tokens.Dispose();
 
     private sealed class Batches : IRowBatches
     {
-        private readonly DrawnRows _rows;
+        private readonly WeightedSampler _rows;
         private readonly int _size;
         private readonly Tensor _order;
         private int _at;
 
-        public Batches(DrawnRows rows, int size, int epoch)
+        public Batches(WeightedSampler rows, int size, int epoch)
         {
             _rows = rows;
             _size = size;

@@ -36,7 +36,7 @@ internal sealed class VaeTraining
     private sealed record Prepared(InputScale Scale, IRowSource Training, IRowSource? Validation, MemoryRows Representative, string? Fingerprint) : IDisposable
     {
         /// <summary>Rows that there are to train on, which need not be those of an epoch.</summary>
-        public long TrainingRows => Training is DrawnRows ? Representative.Count : Training.Count;
+        public long TrainingRows => Training is WeightedSampler ? Representative.Count : Training.Count;
 
         /// <summary>Starting values of the output layer's bias; null for random ones.</summary>
         public float[]? OutputBias { get; init; }
@@ -81,18 +81,18 @@ internal sealed class VaeTraining
             using var hash = options.CheckpointFolder is null ? null : new RowHash();
             bool split = validation is null && options.ValidationFraction > 0;
             var filter = !split ? RowFilter.All
-                : RowFilter.Training(options, options.ValidationSelection == ValidationSelection.LastRows ? StreamSurvey.CountRows(training, options.CancellationToken) : 0);
-            var survey = StreamSurvey.Of(training, featureColumn, features, options, filter, hash);
+                : RowFilter.Training(options, options.ValidationSelection == ValidationSelection.LastRows ? StreamStatistics.CountRows(training, options.CancellationToken) : 0);
+            var statistics = StreamStatistics.Of(training, featureColumn, features, options, filter, hash);
             IRowSource? held = null;
             if (split)
-                held = Rows(training, filter with { Wanted = RowFilter.Part.Validation }, survey.Validation);
+                held = Rows(training, filter with { Wanted = RowFilter.Part.Validation }, statistics.Validation);
             else if (validation is not null)
-                held = Rows(validation, RowFilter.All, StreamSurvey.Of(validation, featureColumn, features, options, RowFilter.All, hash).Training);
+                held = Rows(validation, RowFilter.All, StreamStatistics.Of(validation, featureColumn, features, options, RowFilter.All, hash).Training);
             if (hash is not null)
                 AddStart(hash, options);
-            return new(survey.Scale, Rows(training, filter, survey.Training), held, new MemoryRows(survey.Sample, features, survey.Scale, options.Seed, device), hash?.Finish());
+            return new(statistics.Scale, Rows(training, filter, statistics.Training), held, new MemoryRows(statistics.Sample, features, statistics.Scale, options.Seed, device), hash?.Finish());
 
-            StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, survey.Scale, device);
+            StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, statistics.Scale, device);
         });
     }
 
@@ -108,7 +108,7 @@ internal sealed class VaeTraining
         {
             int positions = architecture.Tokens!.Length, seed = architecture.Options.Seed;
             var rows = new MemoryRows(training, positions, seed, device);
-            var drawn = new DrawnRows(training, positions, epochSteps * architecture.Options.BatchSize, seed, device);
+            var drawn = new WeightedSampler(training, positions, epochSteps * architecture.Options.BatchSize, seed, device);
             return new(InputScale.None, drawn, validation is null ? null : new MemoryRows(validation, positions, seed, device), rows,
                 architecture.Options.CheckpointFolder is null ? null : Fingerprint(training, validation, epochSteps, outputBias))
             { OutputBias = outputBias };

@@ -23,8 +23,8 @@ public sealed class VaeAnomalyTrainerTests
     }
 
     [TestMethod]
-    public void Fit_Workout() => Workout.Run(
-        context => context.Vae.AnomalyDetector(Workout.Input, Small with { Steps = 20, ContributionsColumnName = "Why" }), TestRows.Curved(300, 6), tolerance: 1e-4);
+    public void Fit_KeepsTheContract() => EstimatorContract.Run(
+        context => context.Vae.AnomalyDetector(EstimatorContract.Input, Small with { Steps = 20, ContributionsColumnName = "Why" }), TestRows.Curved(300, 6), tolerance: 1e-4);
 
     [TestMethod]
     [DataRow("31_satimage-2", 0.99)]

@@ -9,10 +9,10 @@ public sealed class ConformationEstimatorTests
     [TestMethod]
     [DataRow(2)]
     [DataRow(3)]
-    public void CenterConformations_Workout(int dimensions)
+    public void CenterConformations_KeepsTheContract(int dimensions)
     {
-        Workout.Run(context => context.Vae.CenterConformations("Output", Workout.Input, dimensions), Rows(300, dimensions), needsRows: false);
-        Workout.Run(context => context.Vae.CenterConformations("Output", Workout.Input, dimensions, Masses), Rows(300, dimensions), needsRows: false);
+        EstimatorContract.Run(context => context.Vae.CenterConformations("Output", EstimatorContract.Input, dimensions), Rows(300, dimensions), needsRows: false);
+        EstimatorContract.Run(context => context.Vae.CenterConformations("Output", EstimatorContract.Input, dimensions, Masses), Rows(300, dimensions), needsRows: false);
     }
 
     [TestMethod]
@@ -22,18 +22,18 @@ public sealed class ConformationEstimatorTests
     [DataRow(3, PrincipalAxisSign.FirstBead, true)]
     [DataRow(2, PrincipalAxisSign.None, false)]
     [DataRow(3, PrincipalAxisSign.None, false)]
-    public void AlignPrincipalAxes_Workout(int dimensions, PrincipalAxisSign sign, bool canonical) => Workout.Run(
-        context => context.Vae.AlignPrincipalAxes("Output", Workout.Input, dimensions, new() { Sign = sign, Mirror = canonical, ChainDirection = canonical }),
+    public void AlignPrincipalAxes_KeepsTheContract(int dimensions, PrincipalAxisSign sign, bool canonical) => EstimatorContract.Run(
+        context => context.Vae.AlignPrincipalAxes("Output", EstimatorContract.Input, dimensions, new() { Sign = sign, Mirror = canonical, ChainDirection = canonical }),
         Rows(300, dimensions), needsRows: false);
 
     [TestMethod]
     [DataRow(1)]
     [DataRow(2)]
     [DataRow(3)]
-    public void RadiusOfGyration_Workout(int dimensions)
+    public void RadiusOfGyration_KeepsTheContract(int dimensions)
     {
-        Workout.Run(context => context.Vae.RadiusOfGyration("Output", Workout.Input, dimensions), Rows(300, dimensions), needsRows: false);
-        Workout.Run(context => context.Vae.RadiusOfGyration("Output", Workout.Input, dimensions, Masses), Rows(300, dimensions), needsRows: false);
+        EstimatorContract.Run(context => context.Vae.RadiusOfGyration("Output", EstimatorContract.Input, dimensions), Rows(300, dimensions), needsRows: false);
+        EstimatorContract.Run(context => context.Vae.RadiusOfGyration("Output", EstimatorContract.Input, dimensions, Masses), Rows(300, dimensions), needsRows: false);
     }
 
     [TestMethod]
@@ -74,10 +74,10 @@ public sealed class ConformationEstimatorTests
     {
         var context = new MLContext();
         var frames = context.Data.LoadFromEnumerable(Array.Empty<Frame>());
-        var flat = Workout.Load(context, [], 25);
+        var flat = EstimatorContract.Load(context, [], 25);
 
         Refused(() => context.Vae.AlignPrincipalAxes("O", "Conformation", 3).Fit(frames), "Conformation", "dimensions = 3", "12, 2");
-        Refused(() => context.Vae.CenterConformations("O", Workout.Input, 2).Fit(flat), Workout.Input, "multiple of dimensions = 2", "25");
+        Refused(() => context.Vae.CenterConformations("O", EstimatorContract.Input, 2).Fit(flat), EstimatorContract.Input, "multiple of dimensions = 2", "25");
         Refused(() => context.Vae.RadiusOfGyration("O", "Conformation", 2, [1, 2, 3]).Fit(frames), "Conformation", "3 masses", "12, 2");
         Refused(() => context.Vae.RadiusOfGyration("O", "Nowhere", 2).Fit(frames), "Nowhere", "no such column");
         Refused(() => context.Vae.AlignPrincipalAxes("O", "I", 4), "dimensions", "between 2 and 3", "4");
@@ -104,12 +104,12 @@ public sealed class ConformationEstimatorTests
     {
         var context = new MLContext();
         float[] masses = [.. Masses];
-        var estimator = context.Vae.AlignPrincipalAxes("O", Workout.Input, 2, new() { Masses = masses });
-        var data = Workout.Load(context, Rows(5, 2));
+        var estimator = context.Vae.AlignPrincipalAxes("O", EstimatorContract.Input, 2, new() { Masses = masses });
+        var data = EstimatorContract.Load(context, Rows(5, 2));
         using var before = estimator.Fit(data);
         masses[0] = 1e6f;
         using var after = estimator.Fit(data);
-        Workout.AssertSame(Produced(before), Produced(after), 0, "masses changed afterwards");
+        EstimatorContract.AssertSame(Produced(before), Produced(after), 0, "masses changed afterwards");
 
         float[][] Produced(PrincipalAxisAlignmentTransformer model) =>
             [.. model.Transform(data).GetColumn<float[]>("O")];

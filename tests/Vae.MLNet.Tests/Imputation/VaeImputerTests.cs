@@ -24,12 +24,12 @@ public sealed class VaeImputerTests
     };
 
     [TestMethod]
-    public void Fit_Workout()
+    public void Fit_KeepsTheContract()
     {
         float[][] rows = TestRows.Curved(300, 6);
         for (int i = 0; i < rows.Length; i += 4)
             rows[i][i / 4 % 6] = float.NaN;
-        Workout.Run(context => context.Vae.ImputeMissing("Whole", Workout.Input, new() { Training = Training with { Epochs = 2 }, Refinements = 1 }), rows, takesMissing: true);
+        EstimatorContract.Run(context => context.Vae.ImputeMissing("Whole", EstimatorContract.Input, new() { Training = Training with { Epochs = 2 }, Refinements = 1 }), rows, takesMissing: true);
     }
 
     [TestMethod]
@@ -50,7 +50,7 @@ public sealed class VaeImputerTests
                     cancellation.Cancel();
             }),
         };
-        using var model = context.Vae.ImputeMissing("Whole", Workout.Input, new() { Training = training, Refinements = 2 }).Fit(Workout.Load(context, rows));
+        using var model = context.Vae.ImputeMissing("Whole", EstimatorContract.Input, new() { Training = training, Refinements = 2 }).Fit(EstimatorContract.Load(context, rows));
         Assert.AreEqual(4, epochs, "No refinement was begun.");
     }
 

@@ -63,8 +63,8 @@ public sealed class TorchRuntimeTests
         if (TorchSharp.torch.cuda.is_available())
             Assert.Inconclusive("This machine has a CUDA device.");
         var context = new MLContext();
-        var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, new() { Device = TrainingDevice.Cuda, Epochs = 1 });
-        string message = Assert.ThrowsExactly<InvalidOperationException>(() => trainer.Fit(Workout.Load(context, TestRows.Curved(20, 4)))).Message;
+        var trainer = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, new() { Device = TrainingDevice.Cuda, Epochs = 1 });
+        string message = Assert.ThrowsExactly<InvalidOperationException>(() => trainer.Fit(EstimatorContract.Load(context, TestRows.Curved(20, 4)))).Message;
         Assert.Contains("TorchSharp-cuda", message);
         Assert.Contains("Cpu", message);
     }

@@ -225,7 +225,7 @@ public sealed class GraphNameTests
     }
 
     private static void AssertSame(IDataView expected, string expectedColumn, IDataView found, string foundColumn) =>
-        Workout.AssertSame(Rows(expected, expectedColumn), Rows(found, foundColumn), 1e-5, foundColumn);
+        EstimatorContract.AssertSame(Rows(expected, expectedColumn), Rows(found, foundColumn), 1e-5, foundColumn);
 
     private static float[][] Rows(IDataView data, string column) => data.Schema[column].Type is VectorDataViewType
         ? [.. data.GetColumn<float[]>(column)]

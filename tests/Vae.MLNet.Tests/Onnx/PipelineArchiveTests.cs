@@ -17,9 +17,9 @@ public sealed class PipelineArchiveTests
         try
         {
             var context = new MLContext(seed: 1);
-            var data = Workout.Load(context, TestRows.Curved(100, 6));
-            var inner = context.Transforms.NormalizeMinMax("Scaled", Workout.Input).Append(context.Vae.VariationalAutoencoder("Latent", "Scaled", Small with { ScoreColumnName = "Score" })).Fit(data);
-            var model = new Microsoft.ML.Data.TransformerChain<ITransformer>(context.Transforms.CopyColumns("Copy", Workout.Input).Fit(data), inner);
+            var data = EstimatorContract.Load(context, TestRows.Curved(100, 6));
+            var inner = context.Transforms.NormalizeMinMax("Scaled", EstimatorContract.Input).Append(context.Vae.VariationalAutoencoder("Latent", "Scaled", Small with { ScoreColumnName = "Score" })).Fit(data);
+            var model = new Microsoft.ML.Data.TransformerChain<ITransformer>(context.Transforms.CopyColumns("Copy", EstimatorContract.Input).Fit(data), inner);
             string zip = Path.Combine(folder, "pipeline.zip"), decoder = Path.Combine(folder, "decoder.onnx");
             context.Model.Save(model, data.Schema, zip);
 
@@ -37,7 +37,7 @@ public sealed class PipelineArchiveTests
             Assert.HasCount(2, context.Vae.ExtractModels(zip));
             Assert.Contains("holds 2 autoencoders", Assert.ThrowsExactly<InvalidDataException>(() => context.Vae.ExtractDecoder(zip, decoder)).Message);
 
-            context.Model.Save(context.Transforms.CopyColumns("Copy", Workout.Input).Fit(data), data.Schema, zip);
+            context.Model.Save(context.Transforms.CopyColumns("Copy", EstimatorContract.Input).Fit(data), data.Schema, zip);
             var error = Assert.ThrowsExactly<InvalidDataException>(() => VaeModel.FromPipeline(zip));
             Assert.Contains("no ONNX model", error.Message);
             Assert.Contains(zip, error.Message);

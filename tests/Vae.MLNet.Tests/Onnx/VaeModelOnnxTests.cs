@@ -61,12 +61,12 @@ public sealed class VaeModelOnnxTests
     public void FromOnnx_WarmStart()
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(200, 6));
+        var data = EstimatorContract.Load(context, TestRows.Curved(200, 6));
         var options = new VaeTrainer.Options { HiddenLayers = [8], Epochs = 2, BatchSize = 32, Threads = 1 };
-        using var first = context.Vae.VariationalAutoencoder("Latent", Workout.Input, options).Fit(data);
+        using var first = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, options).Fit(data);
         var read = VaeModel.FromOnnx(first.Model.ToOnnx());
-        using var fromMemory = context.Vae.VariationalAutoencoder("Latent", Workout.Input, options with { WarmStart = first.Model }).Fit(data);
-        using var fromFile = context.Vae.VariationalAutoencoder("Latent", Workout.Input, options with { WarmStart = read }).Fit(data);
+        using var fromMemory = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, options with { WarmStart = first.Model }).Fit(data);
+        using var fromFile = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, options with { WarmStart = read }).Fit(data);
         Assert.AreSequenceEqual(fromMemory.Model.Parameters, fromFile.Model.Parameters);
         Assert.AreSequenceEqual(first.Model.Residual, read.Residual);
     }

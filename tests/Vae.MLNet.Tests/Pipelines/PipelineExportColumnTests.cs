@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using Vae.MLNet.Conformations;
+using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
 using Vae.MLNet.Pipelines;
@@ -327,8 +328,8 @@ public sealed class PipelineExportColumnTests
 
     private IDataView Data(int rows, int seed)
     {
-        var random = new Random(seed);
-        float Normal() => (float)PipelineRows.Normal(random);
+        var random = new SeededRandom(seed);
+        float Normal() => (float)random.NextNormal();
         return _context.Data.Cache(_context.Data.LoadFromEnumerable(Enumerable.Range(0, rows).Select(_ => new Row
         {
             A = [500 + 40 * Normal(), -3 + Normal(), 0.02f + 0.005f * Normal()],

@@ -170,9 +170,9 @@ public sealed class PipelineExportTests
     public void ExportPipeline_OtherAlignment_IsCaught(int dimensions, bool load)
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(400, 12));
+        var data = EstimatorContract.Load(context, TestRows.Curved(400, 12));
         var options = Small with { Epochs = 30, Scaling = InputScaling.None };
-        var chain = context.Vae.AlignPrincipalAxes("Aligned", Workout.Input, dimensions)
+        var chain = context.Vae.AlignPrincipalAxes("Aligned", EstimatorContract.Input, dimensions)
             .Append(context.Vae.VariationalAutoencoder("Latent", "Aligned", options)).Fit(data);
         ITransformer whole = load ? SaveAndLoad(chain, data.Schema) : chain;
         var rows = PipelineExport.Rows(context, whole, data.Schema);
@@ -190,8 +190,8 @@ public sealed class PipelineExportTests
         byte[] With(PrincipalAxisOptions? alignment)
         {
             ITransformer first = alignment is null
-                ? context.Vae.CenterConformations("Aligned", Workout.Input, dimensions).Fit(data)
-                : context.Vae.AlignPrincipalAxes("Aligned", Workout.Input, dimensions, alignment).Fit(data);
+                ? context.Vae.CenterConformations("Aligned", EstimatorContract.Input, dimensions).Fit(data)
+                : context.Vae.AlignPrincipalAxes("Aligned", EstimatorContract.Input, dimensions, alignment).Fit(data);
             return PipelineExport.Create(context, new TransformerChain<ITransformer>(first, vae), data.Schema, new()).File;
         }
     }
@@ -237,7 +237,7 @@ public sealed class PipelineExportTests
     }
 
     public static void AssertSame(float[][] expected, float[] found, int size) =>
-        Workout.AssertSame(expected, [.. found.Chunk(size)], 1e-4, "the exported pipeline");
+        EstimatorContract.AssertSame(expected, [.. found.Chunk(size)], 1e-4, "the exported pipeline");
 
     private sealed class Row
     {

@@ -15,12 +15,12 @@ public sealed class RehydrateTests
     public void Rehydrate_SameColumnsSameNumbers(bool score)
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(700, 6));
+        var data = EstimatorContract.Load(context, TestRows.Curved(700, 6));
         var options = Small with { StandardDeviationColumnName = "Deviation", ReconstructionColumnName = "Back", ScoreColumnName = score ? "Oddness" : null };
-        var chain = context.Transforms.NormalizeMinMax("Scaled", Workout.Input)
+        var chain = context.Transforms.NormalizeMinMax("Scaled", EstimatorContract.Input)
             .Append(context.Vae.VariationalAutoencoder("Latent", "Scaled", options))
             .Append(context.Clustering.Trainers.KMeans("Latent", numberOfClusters: 3)).Fit(data);
-        var nested = new TransformerChain<ITransformer>([context.Transforms.CopyColumns("Copy", Workout.Input).Fit(data), chain], [TransformerScope.Training, TransformerScope.Everything]);
+        var nested = new TransformerChain<ITransformer>([context.Transforms.CopyColumns("Copy", EstimatorContract.Input).Fit(data), chain], [TransformerScope.Training, TransformerScope.Everything]);
         var loaded = SaveAndLoad(context, nested, data.Schema);
 
         var rehydrated = (TransformerChain<ITransformer>)context.Vae.Rehydrate(loaded);
@@ -35,14 +35,14 @@ public sealed class RehydrateTests
         var (before, after) = (loaded.Transform(data), rehydrated.Transform(data));
         Assert.AreEqual(Describe(before.Schema), Describe(after.Schema));
         var drop = context.Transforms.DropColumns("PredictedLabel");
-        Workout.AssertSame(Workout.ReadAll(drop.Fit(before).Transform(before)), Workout.ReadAll(drop.Fit(after).Transform(after)), 1e-5, "the rehydrated model");
+        EstimatorContract.AssertSame(EstimatorContract.ReadAll(drop.Fit(before).Transform(before)), EstimatorContract.ReadAll(drop.Fit(after).Transform(after)), 1e-5, "the rehydrated model");
         Assert.AreSequenceEqual(before.GetColumn<uint>("PredictedLabel").ToArray(), after.GetColumn<uint>("PredictedLabel").ToArray());
 
         // It can be saved again, and what has nothing of ours is left alone.
         var again = SaveAndLoad(context, rehydrated, data.Schema);
         Assert.AreEqual(Describe(before.Schema), Describe(again.Transform(data).Schema));
         Assert.AreSame(rehydrated, context.Vae.Rehydrate(rehydrated));
-        var foreign = context.Transforms.NormalizeMinMax("Scaled", Workout.Input).Fit(data);
+        var foreign = context.Transforms.NormalizeMinMax("Scaled", EstimatorContract.Input).Fit(data);
         Assert.AreSame(foreign, context.Vae.Rehydrate(foreign));
     }
 
@@ -51,15 +51,15 @@ public sealed class RehydrateTests
     {
         // The saved chain puts the data's own Score aside: it stays a chain, and only the graph in it is batched.
         var context = new MLContext(seed: 1);
-        var rows = Workout.Load(context, TestRows.Curved(300, 6));
-        var data = context.Transforms.CopyColumns("Score", Workout.Input).Fit(rows).Transform(rows);
-        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
+        var rows = EstimatorContract.Load(context, TestRows.Curved(300, 6));
+        var data = context.Transforms.CopyColumns("Score", EstimatorContract.Input).Fit(rows).Transform(rows);
+        using var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
         var loaded = SaveAndLoad(context, model, data.Schema);
         var rehydrated = context.Vae.Rehydrate(loaded);
         Assert.AreNotSame(loaded, rehydrated);
         Assert.IsTrue(((TransformerChain<ITransformer>)rehydrated).OfType<FittedTransformer>().Any());
         Assert.AreEqual(Describe(loaded.Transform(data).Schema), Describe(rehydrated.Transform(data).Schema));
-        Workout.AssertSame(Workout.ReadAll(loaded.Transform(data)), Workout.ReadAll(rehydrated.Transform(data)), 1e-5, "the rehydrated model");
+        EstimatorContract.AssertSame(EstimatorContract.ReadAll(loaded.Transform(data)), EstimatorContract.ReadAll(rehydrated.Transform(data)), 1e-5, "the rehydrated model");
     }
 
     [TestMethod]
@@ -68,13 +68,13 @@ public sealed class RehydrateTests
     public void Rehydrate_AnomalyDetector(string? contributions)
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(700, 6));
+        var data = EstimatorContract.Load(context, TestRows.Curved(700, 6));
         var options = new VaeAnomalyTrainer.Options { Members = 2, Steps = 20, ContributionsColumnName = contributions };
-        using var model = context.Vae.AnomalyDetector("Scaled", options).Fit(context.Transforms.NormalizeMinMax("Scaled", Workout.Input).Fit(data).Transform(data));
+        using var model = context.Vae.AnomalyDetector("Scaled", options).Fit(context.Transforms.NormalizeMinMax("Scaled", EstimatorContract.Input).Fit(data).Transform(data));
         foreach (float threshold in new[] { model.Threshold, 12.25f, 0f, -1.5f })
         {
             using var changed = model.ChangeThreshold(threshold);
-            var chain = context.Transforms.NormalizeMinMax("Scaled", Workout.Input).Fit(data).Append(changed);
+            var chain = context.Transforms.NormalizeMinMax("Scaled", EstimatorContract.Input).Fit(data).Append(changed);
             var loaded = SaveAndLoad(context, new TransformerChain<ITransformer>(chain), data.Schema);
             var rehydrated = context.Vae.Rehydrate(loaded);
             var inner = (TransformerChain<ITransformer>)((TransformerChain<ITransformer>)rehydrated).Last();
@@ -84,9 +84,9 @@ public sealed class RehydrateTests
             Assert.AreEqual(6, detector.FeatureCount);
             Assert.AreEqual(Describe(loaded.Transform(data).Schema), Describe(rehydrated.Transform(data).Schema));
             // The same graph in the same blocks: the same bits as before saving.
-            Workout.AssertSame(Workout.ReadAll(chain.Transform(data)), Workout.ReadAll(rehydrated.Transform(data)), 0, "the rehydrated detector");
+            EstimatorContract.AssertSame(EstimatorContract.ReadAll(chain.Transform(data)), EstimatorContract.ReadAll(rehydrated.Transform(data)), 0, "the rehydrated detector");
             var again = context.Vae.Rehydrate(SaveAndLoad(context, rehydrated, data.Schema));
-            Workout.AssertSame(Workout.ReadAll(chain.Transform(data)), Workout.ReadAll(again.Transform(data)), 0, "the detector saved once more");
+            EstimatorContract.AssertSame(EstimatorContract.ReadAll(chain.Transform(data)), EstimatorContract.ReadAll(again.Transform(data)), 0, "the detector saved once more");
         }
     }
 
@@ -95,8 +95,8 @@ public sealed class RehydrateTests
     {
         // Somebody without this library changes the threshold of the saved model: what it says is not what it does any more.
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(300, 6));
-        using var model = context.Vae.AnomalyDetector(Workout.Input, new() { Members = 1, Steps = 20 }).Fit(data);
+        var data = EstimatorContract.Load(context, TestRows.Curved(300, 6));
+        using var model = context.Vae.AnomalyDetector(EstimatorContract.Input, new() { Members = 1, Steps = 20 }).Fit(data);
         var items = ((TransformerChain<ITransformer>)SaveAndLoad(context, model, data.Schema)).ToArray();
         var binary = context.BinaryClassification.ChangeModelThreshold((BinaryPredictionTransformer<Microsoft.ML.Trainers.LinearBinaryModelParameters>)items[1], 9.125f);
         var changed = new TransformerChain<ITransformer>(items[0], binary, items[2]);
@@ -120,8 +120,8 @@ public sealed class RehydrateTests
         float[][] rows = TestRows.Curved(700, 6);
         for (int i = 0; i < rows.Length; i++)
             rows[i][i % 6] = i % 3 == 0 ? float.NaN : rows[i][i % 6];
-        var data = Workout.Load(context, rows);
-        using var model = context.Vae.ImputeMissing("Whole", Workout.Input, new() { Training = Small, Refinements = 1 }).Fit(data);
+        var data = EstimatorContract.Load(context, rows);
+        using var model = context.Vae.ImputeMissing("Whole", EstimatorContract.Input, new() { Training = Small, Refinements = 1 }).Fit(data);
         var detector = context.Vae.AnomalyDetector("Whole", new() { Members = 1, Steps = 10 }).Fit(model.Transform(data));
         var chain = new TransformerChain<ITransformer>(model, detector);
         var loaded = SaveAndLoad(context, chain, data.Schema);
@@ -133,7 +133,7 @@ public sealed class RehydrateTests
         Assert.AreEqual(Describe(loaded.Transform(data).Schema), Describe(rehydrated.Transform(data).Schema));
         var keep = context.Transforms.DropColumns("PredictedLabel");
         var (before, after) = (chain.Transform(data), rehydrated.Transform(data));
-        Workout.AssertSame(Workout.ReadAll(keep.Fit(before).Transform(before)), Workout.ReadAll(keep.Fit(after).Transform(after)), 0, "the rehydrated imputer and detector");
+        EstimatorContract.AssertSame(EstimatorContract.ReadAll(keep.Fit(before).Transform(before)), EstimatorContract.ReadAll(keep.Fit(after).Transform(after)), 0, "the rehydrated imputer and detector");
     }
 
     [TestMethod]
@@ -154,9 +154,9 @@ public sealed class RehydrateTests
     public void Rehydrate_ImputerOfAGivenModel()
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(300, 6));
+        var data = EstimatorContract.Load(context, TestRows.Curved(300, 6));
         var options = Small with { Likelihood = Likelihood.Gaussian, GaussianNoise = GaussianNoise.LearnedPerFeature };
-        using var vae = context.Vae.VariationalAutoencoder("Latent", Workout.Input, options).Fit(data);
+        using var vae = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, options).Fit(data);
         AssertImputerComesBack(new() { Model = vae.Model });
     }
 
@@ -167,15 +167,15 @@ public sealed class RehydrateTests
         float[][] rows = TestRows.Curved(300, 6);
         for (int i = 0; i < rows.Length; i += 3)
             rows[i][i % 6] = float.NaN;
-        var data = Workout.Load(context, rows);
-        using var model = context.Vae.ImputeMissing("Whole", Workout.Input, options).Fit(data);
+        var data = EstimatorContract.Load(context, rows);
+        using var model = context.Vae.ImputeMissing("Whole", EstimatorContract.Input, options).Fit(data);
         using var once = (VaeImputingTransformer)context.Vae.Rehydrate(SaveAndLoad(context, model, data.Schema));
         using var twice = (VaeImputingTransformer)context.Vae.Rehydrate(SaveAndLoad(context, once, data.Schema));
         foreach (var found in new[] { once, twice })
         {
             Assert.AreSequenceEqual(model.Model.Parameters, found.Model.Parameters);
             Assert.AreEqual(model.Model.Options.ToJson(), found.Model.Options.ToJson());
-            Workout.AssertSame(Workout.ReadAll(model.Transform(data)), Workout.ReadAll(found.Transform(data)), 0, "the rehydrated imputer");
+            EstimatorContract.AssertSame(EstimatorContract.ReadAll(model.Transform(data)), EstimatorContract.ReadAll(found.Transform(data)), 0, "the rehydrated imputer");
         }
         // And it is whole: its decoder, which carries the noise, is the same file.
         Assert.AreSequenceEqual(model.Model.ToDecoderOnnx(), once.Model.ToDecoderOnnx());
@@ -188,12 +188,12 @@ public sealed class RehydrateTests
     public void Rehydrate_RadiusOfGyration(int dimensions, bool scoreInData)
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(300, 6));
+        var data = EstimatorContract.Load(context, TestRows.Curved(300, 6));
         if (scoreInData)
-            data = context.Transforms.CopyColumns("Score", Workout.Input).Fit(data).Transform(data);
+            data = context.Transforms.CopyColumns("Score", EstimatorContract.Input).Fit(data).Transform(data);
         float[] masses = [.. Enumerable.Range(1, 6 / dimensions).Select(i => (float)i)];
-        using var rg = context.Vae.RadiusOfGyration("Rg", Workout.Input, dimensions, masses).Fit(data);
-        using var vae = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small).Fit(data);
+        using var rg = context.Vae.RadiusOfGyration("Rg", EstimatorContract.Input, dimensions, masses).Fit(data);
+        using var vae = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small).Fit(data);
         var chain = new TransformerChain<ITransformer>(rg, context.Transforms.CopyColumns("Copy", "Rg").Fit(rg.Transform(data)), vae);
         var alone = SaveAndLoad(context, rg, data.Schema);
         var whole = SaveAndLoad(context, chain, data.Schema);
@@ -218,7 +218,7 @@ public sealed class RehydrateTests
             {
                 var report = context.Vae.ExportPipeline(loaded, data.Schema, path, new() { Columns = ["Rg", "Copy"] });
                 Assert.IsLessThan(1e-5, report.LargestError!.Value);
-                var results = PipelineExportTests.Run(File.ReadAllBytes(path), data, Workout.Input);
+                var results = PipelineExportTests.Run(File.ReadAllBytes(path), data, EstimatorContract.Input);
                 PipelineExportTests.AssertSame([.. expected.Select(value => new[] { value })], results["Rg"], 1);
                 PipelineExportTests.AssertSame([.. expected.Select(value => new[] { value })], results["Copy"], 1);
             }
@@ -230,7 +230,7 @@ public sealed class RehydrateTests
         // Alone, it can be exported too.
         string file = Path.GetTempFileName();
         context.Vae.ExportPipeline(alone, data.Schema, file);
-        Assert.HasCount(300, PipelineExportTests.Run(File.ReadAllBytes(file), data, Workout.Input)["Rg"]);
+        Assert.HasCount(300, PipelineExportTests.Run(File.ReadAllBytes(file), data, EstimatorContract.Input)["Rg"]);
         File.Delete(file);
     }
 
@@ -241,14 +241,14 @@ public sealed class RehydrateTests
     public void Export_LoadedScoreBesideAScoreOfTheData()
     {
         var context = new MLContext(seed: 1);
-        var rows = Workout.Load(context, TestRows.Curved(300, 6));
-        var data = context.Transforms.CopyColumns("Score", Workout.Input).Fit(rows).Transform(rows);
-        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
+        var rows = EstimatorContract.Load(context, TestRows.Curved(300, 6));
+        var data = context.Transforms.CopyColumns("Score", EstimatorContract.Input).Fit(rows).Transform(rows);
+        using var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
         var loaded = SaveAndLoad(context, model, data.Schema);
         string path = Path.GetTempFileName();
         var report = context.Vae.ExportPipeline(loaded, data.Schema, path, new() { Score = true });
         Assert.IsLessThan(1e-4, report.LargestError!.Value);
-        var results = PipelineExportTests.Run(File.ReadAllBytes(path), data, Workout.Input);
+        var results = PipelineExportTests.Run(File.ReadAllBytes(path), data, EstimatorContract.Input);
         var expected = model.Transform(data).GetColumn<float>("Oddness");
         PipelineExportTests.AssertSame([.. expected.Select(value => new[] { value })], results["Oddness"], 1);
         File.Delete(path);

@@ -12,8 +12,8 @@ public sealed class VaeTransformerTests
     [DataRow(InputScaling.None, PosteriorParameterization.Softplus)]
     [DataRow(InputScaling.Standardize, PosteriorParameterization.LogVariance)]
     [DataRow(InputScaling.RobustAsinh, PosteriorParameterization.Softplus)]
-    public void Workout_AllColumns(InputScaling scaling, PosteriorParameterization posterior) => Workout.Run(
-        context => context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with
+    public void AllColumns_KeepTheContract(InputScaling scaling, PosteriorParameterization posterior) => EstimatorContract.Run(
+        context => context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with
         {
             Scaling = scaling,
             Posterior = posterior,
@@ -23,15 +23,15 @@ public sealed class VaeTransformerTests
         }), TestRows.Curved(600, 12));
 
     [TestMethod]
-    public void Workout_LatentAlone() => Workout.Run(context => context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small), TestRows.Curved(300, 6));
+    public void LatentAlone_KeepsTheContract() => EstimatorContract.Run(context => context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small), TestRows.Curved(300, 6));
 
     [TestMethod]
     public void Save_ScoreColumnOfTheDataSurvives()
     {
         var context = new MLContext(seed: 1);
-        var data = context.Transforms.CopyColumns("Score", Workout.Input).Append(context.Transforms.CopyColumns("PredictedLabel", Workout.Input))
-            .Fit(Workout.Load(context, TestRows.Curved(300, 6))).Transform(Workout.Load(context, TestRows.Curved(300, 6)));
-        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
+        var data = context.Transforms.CopyColumns("Score", EstimatorContract.Input).Append(context.Transforms.CopyColumns("PredictedLabel", EstimatorContract.Input))
+            .Fit(EstimatorContract.Load(context, TestRows.Curved(300, 6))).Transform(EstimatorContract.Load(context, TestRows.Curved(300, 6)));
+        using var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { ScoreColumnName = "Oddness" }).Fit(data);
         using var stream = new MemoryStream();
         context.Model.Save(model, data.Schema, stream);
         stream.Position = 0;
@@ -40,7 +40,7 @@ public sealed class VaeTransformerTests
         Assert.AreEqual(6, ((VectorDataViewType)loaded.Schema["PredictedLabel"].Type).Size);
         Assert.AreEqual(NumberDataViewType.Single, loaded.Schema["Oddness"].Type);
         // In blocks and row by row the same sums are rounded differently.
-        Workout.AssertSame([model.Transform(data).GetColumn<float>("Oddness").ToArray()], [loaded.GetColumn<float>("Oddness").ToArray()], 1e-6, "the loaded model");
+        EstimatorContract.AssertSame([model.Transform(data).GetColumn<float>("Oddness").ToArray()], [loaded.GetColumn<float>("Oddness").ToArray()], 1e-6, "the loaded model");
     }
 
     [TestMethod]
@@ -76,8 +76,8 @@ public sealed class VaeTransformerTests
     public void Transform_TrainersBehindIt()
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(400, 6));
-        var pipeline = context.Transforms.NormalizeMinMax("Scaled", Workout.Input)
+        var data = EstimatorContract.Load(context, TestRows.Curved(400, 6));
+        var pipeline = context.Transforms.NormalizeMinMax("Scaled", EstimatorContract.Input)
             .Append(context.Vae.VariationalAutoencoder("Latent", "Scaled", Small))
             .AppendCacheCheckpoint(context)
             .Append(context.Clustering.Trainers.KMeans("Latent", numberOfClusters: 3));
@@ -93,33 +93,33 @@ public sealed class VaeTransformerTests
     public void Transform_ManyThreads_SameNumbers()
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(2000, 6));
-        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small).Fit(data);
-        float[][] expected = Workout.ReadAll(model.Transform(data));
-        Parallel.For(0, 16, new ParallelOptions { MaxDegreeOfParallelism = 16 }, _ => Workout.AssertSame(expected, Workout.ReadAll(model.Transform(data)), 0, "a thread"));
+        var data = EstimatorContract.Load(context, TestRows.Curved(2000, 6));
+        using var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small).Fit(data);
+        float[][] expected = EstimatorContract.ReadAll(model.Transform(data));
+        Parallel.For(0, 16, new ParallelOptions { MaxDegreeOfParallelism = 16 }, _ => EstimatorContract.AssertSame(expected, EstimatorContract.ReadAll(model.Transform(data)), 0, "a thread"));
     }
 
     [TestMethod]
     public void Dispose_WhileInUse_Throws()
     {
         var context = new MLContext(seed: 1);
-        var data = Workout.Load(context, TestRows.Curved(5000, 6));
+        var data = EstimatorContract.Load(context, TestRows.Curved(5000, 6));
         for (int round = 0; round < 5; round++)
         {
-            var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { Epochs = 1 }).Fit(context.Data.TakeRows(data, 100));
+            var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { Epochs = 1 }).Fit(context.Data.TakeRows(data, 100));
             using var started = new CountdownEvent(4);
             var readers = Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
             {
                 started.Signal();
                 while (true)
-                    Workout.ReadAll(model.Transform(data));
+                    EstimatorContract.ReadAll(model.Transform(data));
             })).ToArray();
             started.Wait();
             model.Dispose();
             model.Dispose();
             foreach (var reader in readers)
                 Assert.ThrowsExactly<ObjectDisposedException>(() => reader.GetAwaiter().GetResult());
-            Assert.ThrowsExactly<ObjectDisposedException>(() => Workout.ReadAll(model.Transform(data)));
+            Assert.ThrowsExactly<ObjectDisposedException>(() => EstimatorContract.ReadAll(model.Transform(data)));
         }
     }
 

@@ -196,14 +196,14 @@ public sealed class SequenceVaeTests
         foreach (string column in new[] { "Latent", "Sigma" })
         {
             Assert.AreEqual(expected.Schema[column].Type, loaded.Schema[column].Type);
-            Workout.AssertSame(Read(expected, column), Read(loaded, column), 1e-5, column);
+            EstimatorContract.AssertSame(Read(expected, column), Read(loaded, column), 1e-5, column);
         }
         float[] scores = [.. expected.GetColumn<float>("Score")], again = [.. loaded.GetColumn<float>("Score")];
-        Workout.AssertSame([scores], [again], 1e-5, "Score");
+        EstimatorContract.AssertSame([scores], [again], 1e-5, "Score");
 
         // One row by itself, and what does not fit.
         var single = fitted.Transform(family.Select([17]));
-        Workout.AssertSame([Read(expected, "Latent")[17]], Read(single, "Latent"), 1e-5, "a single row");
+        EstimatorContract.AssertSame([Read(expected, "Latent")[17]], Read(single, "Latent"), 1e-5, "a single row");
         var other = SequenceAlignment.FromSequences(SequenceLayout.FromReference(SequenceAlphabet.AminoAcids, "MKH"), ["MKH"]);
         Assert.Contains("Int64, 8", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => fitted.Transform(other)).Message);
     }
@@ -249,16 +249,16 @@ public sealed class SequenceVaeTests
         foreach (var view in new[] { loaded.Transform(family), rehydrated.Transform(family), ml.Model.Load(again, out _).Transform(family) })
         {
             foreach (string column in new[] { "Latent", "Sigma" })
-                Workout.AssertSame(Read(fitted.Transform(family), column), Read(view, column), 1e-5, column);
+                EstimatorContract.AssertSame(Read(fitted.Transform(family), column), Read(view, column), 1e-5, column);
             if (score)
-                Workout.AssertSame([[.. fitted.Transform(family).GetColumn<float>("Oddness")]], [[.. view.GetColumn<float>("Oddness")]], 1e-5, "Oddness");
+                EstimatorContract.AssertSame([[.. fitted.Transform(family).GetColumn<float>("Oddness")]], [[.. view.GetColumn<float>("Oddness")]], 1e-5, "Oddness");
         }
         if (!score)
             return;
         // The score is the mean over the members.
         float[][] each = [.. fitted.Model.Members.Select(member => new SequenceVaeTransformer(ml, new SequenceVaeModel(family.Layout, [member]), [], "Tokens", "Latent", new() { Score = "Oddness" }, family.Schema)
             .Transform(family).GetColumn<float>("Oddness").ToArray())];
-        Workout.AssertSame([[.. Enumerable.Range(0, family.Count).Select(row => each.Average(scores => scores[row]))]], [[.. fitted.Transform(family).GetColumn<float>("Oddness")]], 1e-5, "mean of scores");
+        EstimatorContract.AssertSame([[.. Enumerable.Range(0, family.Count).Select(row => each.Average(scores => scores[row]))]], [[.. fitted.Transform(family).GetColumn<float>("Oddness")]], 1e-5, "mean of scores");
     }
 
     [TestMethod]
@@ -301,7 +301,7 @@ public sealed class SequenceVaeTests
         {
             var found = encoder.Encode(rows.AsSpan(row * encoder.FeatureCount, encoder.FeatureCount));
             var expected = reference.Encode(family.Sequence(row));
-            Workout.AssertSame([expected.Mean], [found], 1e-5, family.Sequence(row));
+            EstimatorContract.AssertSame([expected.Mean], [found], 1e-5, family.Sequence(row));
         }
         Assert.ThrowsExactly<ArgumentException>(() => family.Layout.OneHot([99, 0, 0, 0, 0, 0, 0, 0]));
         Assert.ThrowsExactly<ArgumentException>(() => family.Layout.OneHot([0, 0, 0]));
@@ -469,8 +469,8 @@ public sealed class SequenceVaeTests
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder(options: new() { ValidationIdentity = 1.1 }));
         Assert.ThrowsExactly<ArgumentException>(() => vae.SequenceAutoencoder("Tokens"));
         Assert.ThrowsExactly<ArgumentException>(() => vae.SequenceAutoencoder(options: new() { ValidationFraction = 0 }));
-        var numbers = Workout.Load(new MLContext(), TestRows.Curved(5, 4));
-        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder("Latent", Workout.Input).Fit(numbers));
+        var numbers = EstimatorContract.Load(new MLContext(), TestRows.Curved(5, 4));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => vae.SequenceAutoencoder("Latent", EstimatorContract.Input).Fit(numbers));
     }
 
     [TestMethod]

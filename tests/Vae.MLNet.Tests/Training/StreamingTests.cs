@@ -167,11 +167,11 @@ public sealed class StreamingTests
         var context = new MLContext(seed: 1);
         var view = View(context, Numbered(Rows), features: 1);
         var options = Options with { Streaming = new() { SampleRows = Sample } };
-        var survey = StreamSurvey.Of(view, "Features", 1, options, RowFilter.All, null);
-        Assert.AreEqual(Rows, survey.Training);
-        Assert.AreEqual(Sample, survey.Sample.Rows);
-        Assert.AreEqual((Rows - 1) / 2.0, survey.Sample.Features.Average(), 5 * Rows / Math.Sqrt(12 * Sample));
-        Assert.AreEqual(Sample, survey.Sample.Features.Distinct().Count());
+        var statistics = StreamStatistics.Of(view, "Features", 1, options, RowFilter.All, null);
+        Assert.AreEqual(Rows, statistics.Training);
+        Assert.AreEqual(Sample, statistics.Sample.Rows);
+        Assert.AreEqual((Rows - 1) / 2.0, statistics.Sample.Features.Average(), 5 * Rows / Math.Sqrt(12 * Sample));
+        Assert.AreEqual(Sample, statistics.Sample.Features.Distinct().Count());
     }
 
     private static long[] Order(int rows, int pool, int epoch)

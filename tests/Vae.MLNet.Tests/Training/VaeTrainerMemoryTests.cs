@@ -16,8 +16,8 @@ public sealed class VaeTrainerMemoryTests
     {
         var context = new MLContext();
         float[][] rows = [.. TestRows.Curved(300, 6).Select(row => row.Select(value => Math.Clamp((value + 1) / 2, 0, 1)).ToArray())];
-        var data = Workout.Load(context, rows);
-        var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, new()
+        var data = EstimatorContract.Load(context, rows);
+        var trainer = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, new()
         {
             HiddenLayers = [16, 16],
             Epochs = 3,
@@ -35,7 +35,7 @@ public sealed class VaeTrainerMemoryTests
         long before = torch.Tensor.TotalCount;
         using var model = trainer.Fit(data);
         byte[] decoder = model.Model.ToDecoderOnnx(withGradient: true);
-        Workout.ReadAll(model.Transform(data));
+        EstimatorContract.ReadAll(model.Transform(data));
         Assert.AreEqual(before, torch.Tensor.TotalCount);
         Assert.IsNotEmpty(decoder);
     }

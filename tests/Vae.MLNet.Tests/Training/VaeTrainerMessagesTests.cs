@@ -14,8 +14,8 @@ public sealed class VaeTrainerMessagesTests
     {
         var context = new MLContext();
         float[][] rows = [.. TestRows.Curved(64, 4).Select(row => row.Select(value => value * 1e25f).ToArray())];
-        var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small);
-        string message = Assert.ThrowsExactly<InvalidOperationException>(() => trainer.Fit(Workout.Load(context, rows))).Message;
+        var trainer = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small);
+        string message = Assert.ThrowsExactly<InvalidOperationException>(() => trainer.Fit(EstimatorContract.Load(context, rows))).Message;
         Assert.Contains("epoch 1, batch 1", message);
         Assert.Contains("LearningRate", message);
         Assert.Contains("GradientClip", message);
@@ -30,9 +30,9 @@ public sealed class VaeTrainerMessagesTests
         var context = new MLContext();
         float[][] rows = TestRows.Curved(64, 4);
         rows[41][3] = bad;
-        var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small);
-        string message = Assert.ThrowsExactly<InvalidOperationException>(() => trainer.Fit(Workout.Load(context, rows))).Message;
-        Assert.Contains(Workout.Input, message);
+        var trainer = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small);
+        string message = Assert.ThrowsExactly<InvalidOperationException>(() => trainer.Fit(EstimatorContract.Load(context, rows))).Message;
+        Assert.Contains(EstimatorContract.Input, message);
         Assert.Contains("row 41", message);
         Assert.Contains("slot 3", message);
     }
@@ -56,7 +56,7 @@ public sealed class VaeTrainerMessagesTests
         context.Log += (_, entry) => messages.Add(entry.Message);
         var random = new Random(1);
         float[][] noise = [.. Enumerable.Range(0, 200).Select(_ => Enumerable.Range(0, 4).Select(_ => random.NextSingle() - 0.5f).ToArray())];
-        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { Beta = 100, Epochs = 40, LearningRate = 1e-2f }).Fit(Workout.Load(context, noise));
+        using var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { Beta = 100, Epochs = 40, LearningRate = 1e-2f }).Fit(EstimatorContract.Load(context, noise));
         Assert.AreEqual(0, model.History!.ActiveUnits);
         Assert.Contains(message => message.Contains("The posterior collapsed: 0 of 2", StringComparison.Ordinal), messages);
     }
@@ -67,7 +67,7 @@ public sealed class VaeTrainerMessagesTests
         var context = new MLContext();
         var messages = new List<string>();
         context.Log += (_, entry) => messages.Add(entry.Message);
-        using var model = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { Beta = 0.001f, Epochs = 40, LearningRate = 1e-2f }).Fit(Workout.Load(context, TestRows.Curved(400, 6)));
+        using var model = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { Beta = 0.001f, Epochs = 40, LearningRate = 1e-2f }).Fit(EstimatorContract.Load(context, TestRows.Curved(400, 6)));
         Assert.AreEqual(2, model.History!.ActiveUnits);
         Assert.DoesNotContain(message => message.Contains("collapsed", StringComparison.Ordinal), messages);
     }
@@ -77,10 +77,10 @@ public sealed class VaeTrainerMessagesTests
     {
         var context = new MLContext();
         List<int> encoder = [8], decoder = [6];
-        var trainer = context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { HiddenLayers = encoder, DecoderHiddenLayers = decoder });
+        var trainer = context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { HiddenLayers = encoder, DecoderHiddenLayers = decoder });
         encoder[0] = -5;
         decoder.Clear();
-        using var model = trainer.Fit(Workout.Load(context, TestRows.Curved(64, 4)));
+        using var model = trainer.Fit(EstimatorContract.Load(context, TestRows.Curved(64, 4)));
         Assert.AreEqual(8, model.Model.Options.HiddenLayers!.Single());
         Assert.AreEqual(6, model.Model.Options.DecoderHiddenLayers!.Single());
     }
@@ -89,7 +89,7 @@ public sealed class VaeTrainerMessagesTests
     public void Options_BlankColumnName_NamesTheOption()
     {
         var context = new MLContext();
-        var error = Assert.ThrowsExactly<ArgumentException>(() => context.Vae.VariationalAutoencoder("Latent", Workout.Input, Small with { ScoreColumnName = " " }));
+        var error = Assert.ThrowsExactly<ArgumentException>(() => context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, Small with { ScoreColumnName = " " }));
         Assert.AreEqual(nameof(VaeTrainer.Options.ScoreColumnName), error.ParamName);
     }
 
@@ -100,7 +100,7 @@ public sealed class VaeTrainerMessagesTests
         void Refused<T>(VaeTrainer.Options options, params string[] words)
             where T : Exception
         {
-            string message = Assert.ThrowsExactly<T>(() => context.Vae.VariationalAutoencoder("Latent", Workout.Input, options)).Message;
+            string message = Assert.ThrowsExactly<T>(() => context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input, options)).Message;
             foreach (string word in words)
                 Assert.Contains(word, message);
         }
@@ -113,6 +113,6 @@ public sealed class VaeTrainerMessagesTests
         Refused<ArgumentOutOfRangeException>(Small with { Activation = (Activation)99 }, "Activation", "ReLU");
         Refused<ArgumentException>(Small with { GroupSize = 3 }, "GroupSize", "categorical");
         Refused<ArgumentException>(Small with { Likelihood = Likelihood.Bernoulli, Scaling = InputScaling.Standardize }, "Scaling");
-        Refused<ArgumentException>(Small with { ScoreColumnName = Workout.Input }, Workout.Input, "twice");
+        Refused<ArgumentException>(Small with { ScoreColumnName = EstimatorContract.Input }, EstimatorContract.Input, "twice");
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Vae.MLNet.Inference;
+using Vae.MLNet.Inference.Randomness;
 using Vae.MLNet.Inference.Running;
 using Vae.MLNet.Model;
 using Vae.MLNet.Onnx;
@@ -56,7 +57,7 @@ internal sealed class VariantScorer : IDisposable
         _cancellation = options.CancellationToken;
         for (int m = 0; m < model.Members.Count; m++)
         {
-            var random = new NormalStream(SeedStream.Derive(options.Seed, Purpose.Sample, m));
+            var random = new SeededRandom(SeedStream.Derive(options.Seed, Purpose.Sample, m));
             var member = model.Members[m];
             bool masks = options.SampleDropout && member.Options.Dropout > 0;
             var blocks = new List<Draws>();
@@ -66,8 +67,8 @@ internal sealed class VariantScorer : IDisposable
                 float[] noise = new float[draws * _latent];
                 // In pairs of ε and -ε, whose errors of first order cancel.
                 for (int i = 0; i < noise.Length; i++)
-                    noise[i] = i / _latent % 2 == 0 ? (float)random.Next() : -noise[i - _latent];
-                blocks.Add(new(noise, masks ? [.. member.Options.DecoderLayers.Select(width => random.Mask(draws * width, member.Options.Dropout))] : []));
+                    noise[i] = i / _latent % 2 == 0 ? (float)random.NextNormal() : -noise[i - _latent];
+                blocks.Add(new(noise, masks ? [.. member.Options.DecoderLayers.Select(width => Mask(random, draws * width, member.Options.Dropout))] : []));
             }
             _members.Add((OnnxBlockScorer.Open(VaeGraphs.EvidenceFile(member, masks)), [.. blocks]));
         }
@@ -123,27 +124,12 @@ internal sealed class VariantScorer : IDisposable
             session.Dispose();
     }
 
-    /// <summary>Normal numbers from SplitMix64 by Box and Muller's transformation.</summary>
-    private sealed class NormalStream(ulong state)
+    /// <summary>Zeros for a share of the numbers, and for the others what makes up for them.</summary>
+    private static float[] Mask(SeededRandom random, int length, float dropout)
     {
-        private ulong _state = state;
-
-        public double Next() => Math.Sqrt(-2 * Math.Log(Uniform())) * Math.Cos(2 * Math.PI * Uniform());
-
-        /// <summary>Zeros for a share of the numbers, and for the others what makes up for them.</summary>
-        public float[] Mask(int length, float dropout)
-        {
-            var mask = new float[length];
-            foreach (ref float value in mask.AsSpan())
-                value = Uniform() > dropout ? 1 / (1 - dropout) : 0;
-            return mask;
-        }
-
-        /// <summary>In (0, 1].</summary>
-        private double Uniform()
-        {
-            _state += 0x9E3779B97F4A7C15UL;
-            return ((SeedStream.Mix(_state) >> 11) + 1) * (1.0 / (1UL << 53));
-        }
+        var mask = new float[length];
+        foreach (ref float value in mask.AsSpan())
+            value = random.NextUniform() >= dropout ? 1 / (1 - dropout) : 0;
+        return mask;
     }
 }

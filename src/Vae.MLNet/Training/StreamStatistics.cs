@@ -5,7 +5,7 @@ using Vae.MLNet.Model;
 namespace Vae.MLNet.Training;
 
 /// <summary>What a first pass over streamed data finds: how many rows there are on either side, scaling constants, an even sample of the training rows.</summary>
-internal sealed record StreamSurvey(long Training, long Validation, InputScale Scale, TrainingData Sample)
+internal sealed record StreamStatistics(long Training, long Validation, InputScale Scale, TrainingData Sample)
 {
     /// <summary>Reads every row once and checks it.</summary>
     /// <param name="data">The data.</param>
@@ -14,7 +14,7 @@ internal sealed record StreamSurvey(long Training, long Validation, InputScale S
     /// <param name="options">Options of the training.</param>
     /// <param name="training">Which rows are trained on.</param>
     /// <param name="hash">Fed with every row, where it is wanted.</param>
-    public static StreamSurvey Of(IDataView data, string featureColumn, int features, VaeTrainer.Options options, RowFilter training, RowHash? hash)
+    public static StreamStatistics Of(IDataView data, string featureColumn, int features, VaeTrainer.Options options, RowFilter training, RowHash? hash)
     {
         using var reader = new RowReader(data, featureColumn, options, features);
         int capacity = Math.Min(options.Streaming!.SampleRows, Array.MaxLength / features);

@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace Vae.MLNet.Tests.Training;
 
 [TestClass]
-public sealed class DrawnRowsTests
+public sealed class WeightedSamplerTests
 {
-    private static int[] Count(DrawnRows rows, int epoch, int batch, int expected)
+    private static int[] Count(WeightedSampler rows, int epoch, int batch, int expected)
     {
         var counts = new int[expected];
         using var scope = NewDisposeScope();
@@ -27,7 +27,7 @@ public sealed class DrawnRowsTests
     {
         TorchRuntime.EnsureLoaded();
         float[] weights = [1, 0, 0.5f, 2.5f, 0.25f, 0];
-        using var rows = new DrawnRows(new TokenData([0, 1, 2, 3, 4, 5], 6, weights), 1, draws: 640, seed: 3, CPU);
+        using var rows = new WeightedSampler(new TokenData([0, 1, 2, 3, 4, 5], 6, weights), 1, draws: 640, seed: 3, CPU);
         Assert.AreEqual(4.25, rows.Weight);
         for (int epoch = 1; epoch <= 3; epoch++)
         {
@@ -43,7 +43,7 @@ public sealed class DrawnRowsTests
     public void Shuffled_WithoutWeightsIsAPermutation()
     {
         TorchRuntime.EnsureLoaded();
-        using var rows = new DrawnRows(new TokenData([.. Enumerable.Range(0, 100).Select(i => (byte)i)], 100, null), 1, draws: 100, seed: 3, CPU);
+        using var rows = new WeightedSampler(new TokenData([.. Enumerable.Range(0, 100).Select(i => (byte)i)], 100, null), 1, draws: 100, seed: 3, CPU);
         Assert.AreSequenceEqual(Enumerable.Repeat(1, 100).ToArray(), Count(rows, 1, 32, 100));
     }
 }

@@ -7,7 +7,7 @@ namespace Vae.MLNet.Tests;
 /// What every estimator of the library has to stand: schema before and after, wrong input, batched and single rows, several cursors, sparse rows, empty data,
 /// one row, NaN in one row, a long lazy source, saving, and loading in a fresh context with the same numbers.
 /// </summary>
-internal static class Workout
+internal static class EstimatorContract
 {
     public const string Input = "Input";
 
