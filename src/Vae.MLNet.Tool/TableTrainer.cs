@@ -56,7 +56,7 @@ internal static class TableTrainer
         {
             return (terminal.Track("Training", most, report =>
             {
-                options.Progress = new Reporter(check => report(check.Step, most, FormattableString.Invariant($"held-out loss {check.NegativeElbo:F2} nats")));
+                options.Progress = new Reporter(check => report(check.Step, most, FormattableString.Invariant($"held-out loss {check.NegativeLogLikelihood:F2} nats")));
                 return terminal.Context(request.Seed).Vae.TableAutoencoder(options).Fit(data.View);
             }), data);
         }
@@ -138,7 +138,7 @@ internal static class TableTrainer
         yield return ("steps", FormattableString.Invariant($"{history.Steps}{(history.StoppedEarly ? ", stopped as the held-out loss no longer fell" : "")}"));
         if (history.Best is { } best)
         {
-            yield return ("held-out loss", FormattableString.Invariant($"{best.NegativeElbo:F2} nats a row at step {best.Step}, {best.GivenLoss:F2} with columns given"));
+            yield return ("held-out loss", FormattableString.Invariant($"{best.NegativeLogLikelihood:F2} nats a row at step {best.Step}, {best.GivenLoss:F2} with columns given"));
             yield return ("latent vector", FormattableString.Invariant($"{model.LatentDimension} dimensions, which carry {best.Kl:F1} nats"));
         }
         yield return ("threshold", FormattableString.Invariant($"{model.Threshold:F2}: scores above are labelled as anomalies"));

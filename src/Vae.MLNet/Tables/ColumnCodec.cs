@@ -7,7 +7,7 @@ namespace Vae.MLNet.Tables;
 /// otherwise a token for its quantile bin, in which values that come very often have bins of their own, and where rows are many a second one for the place inside the bin.
 /// A missing cell is a state like any other.
 /// </summary>
-internal sealed class ColumnCodec
+internal sealed record ColumnCodec
 {
     /// <summary>Most values of a category that have a state of their own.</summary>
     public const int MostCategories = 100;
@@ -36,6 +36,9 @@ internal sealed class ColumnCodec
 
     /// <summary>Leaves of each bin.</summary>
     public int[] LeafCounts { get; init; } = [];
+
+    /// <summary>Normal score of each bin's middle rank.</summary>
+    public double[] Places { get; init; } = [];
 
     /// <summary>Most leaves of a bin: states of the second token; 1 where there is none.</summary>
     public int Leaves { get; init; } = 1;
@@ -83,31 +86,6 @@ internal sealed class ColumnCodec
     /// <summary>The same of what is within the range and beyond a fence, and the least <see cref="OutsideWeight"/>.</summary>
     public const double FenceWeight = 4;
 
-    /// <summary>The same codec with another weight of what lies outside.</summary>
-    public ColumnCodec WithOutsideWeight(double weight) => new()
-    {
-        Name = Name,
-        Kind = Kind,
-        HasMissing = HasMissing,
-        Values = Values,
-        Pooled = Pooled,
-        Edges = Edges,
-        LeafEdges = LeafEdges,
-        LeafCounts = LeafCounts,
-        Leaves = Leaves,
-        Quantiles = Quantiles,
-        Repeats = Repeats,
-        Decimals = Decimals,
-        Step = Step,
-        Minimum = Minimum,
-        Maximum = Maximum,
-        Spread = Spread,
-        LowFence = LowFence,
-        HighFence = HighFence,
-        AllMissing = AllMissing,
-        OutsideWeight = weight,
-    };
-
     /// <summary>Whether no cell has a value.</summary>
     public bool AllMissing { get; init; }
 
@@ -115,8 +93,8 @@ internal sealed class ColumnCodec
 
     public int MissingState => States - 1;
 
-    /// <summary>Bins that a column gets at most: about half the root of the rows that have a value.</summary>
-    public static int BinsFor(int rows) => Math.Clamp((int)(Math.Sqrt(rows) / 2), 6, 64);
+    /// <summary>Bins that a column gets at most: about the root of the rows that have a value.</summary>
+    public static int BinsFor(int rows) => Math.Clamp((int)Math.Sqrt(rows), 6, 64);
 
     public static ColumnCodec OfCategory(RawColumn column, ColumnKind kind, IReadOnlyList<int> rows)
     {
@@ -217,6 +195,7 @@ internal sealed class ColumnCodec
             Kind = kind,
             HasMissing = values.Length < all.Length,
             Edges = edges,
+            Places = ScoresOf(bins),
             LeafEdges = leafEdges,
             LeafCounts = leafCounts,
             Leaves = leaves,
@@ -230,6 +209,42 @@ internal sealed class ColumnCodec
             Decimals = decimals,
             Step = kind == ColumnKind.Date ? StepOf(distinct) : 0,
         };
+    }
+
+    private static double[] ScoresOf(List<List<(double Value, int Count)>> bins)
+    {
+        double total = bins.Sum(bin => bin.Sum(item => (double)item.Count)), seen = 0;
+        var scores = new double[bins.Count];
+        for (int i = 0; i < scores.Length; i++)
+        {
+            double own = bins[i].Sum(item => (double)item.Count);
+            scores[i] = NormalScore((seen + own / 2) / total);
+            seen += own;
+        }
+        return scores;
+    }
+
+    /// <summary>The quantile of the standard normal distribution, by bisection of its distribution to 7.5e-8 (Zelen and Severo 1964, 26.2.17).</summary>
+    internal static double NormalScore(double share)
+    {
+        double low = -8, high = 8;
+        for (int i = 0; i < 60; i++)
+        {
+            double middle = (low + high) / 2;
+            if (Below(middle) < share)
+                low = middle;
+            else
+                high = middle;
+        }
+        return (low + high) / 2;
+
+        static double Below(double x)
+        {
+            double t = 1 / (1 + 0.2316419 * Math.Abs(x));
+            double sum = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+            double tail = Math.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI) * sum;
+            return x > 0 ? 1 - tail : tail;
+        }
     }
 
     private static double StepOf(List<(double Value, int Count)> dates) =>
@@ -347,8 +362,9 @@ internal sealed class ColumnCodec
     }
 
     /// <summary>
-    /// Smooth functions of each state's place among the states, so that neighbouring bins learn from each other: a first, second, third and fourth Legendre-like
-    /// polynomial of the normal score. Zero for categories and the missing state.
+    /// Smooth functions of each state's place among the states, so that neighbouring bins learn from each other: the first four Hermite polynomials of the normal score of
+    /// a bin's middle rank, so that the logarithm of a normal density is a sum of two of them; of a leaf's place the first four Legendre polynomials. Zero for categories and
+    /// the missing state.
     /// </summary>
     public void FillSmooth(Span<float> first, Span<float> second)
     {
@@ -357,16 +373,22 @@ internal sealed class ColumnCodec
         if (!IsNumber || AllMissing || Kind == ColumnKind.Category)
             return;
         for (int bin = 0; bin < Bins; bin++)
-            Functions(Bins == 1 ? 0 : 2.0 * bin / (Bins - 1) - 1, first.Slice(bin * TableShape.Smooth, TableShape.Smooth));
-        for (int leaf = 0; leaf < Leaves && HasLeaves; leaf++)
-            Functions(2.0 * leaf / (Leaves - 1) - 1, second.Slice(leaf * TableShape.Smooth, TableShape.Smooth));
-
-        static void Functions(double x, Span<float> values)
         {
-            values[0] = (float)(x * 1.7);
-            values[1] = (float)(1.5 * (3 * x * x - 1) / 2 * 1.5);
-            values[2] = (float)(1.7 * (5 * x * x * x - 3 * x) / 2 * 1.5);
-            values[3] = (float)((35 * x * x * x * x - 30 * x * x + 3) / 8 * 2);
+            double x = Places[bin];
+            var values = first.Slice(bin * TableShape.Smooth, TableShape.Smooth);
+            values[0] = (float)x;
+            values[1] = (float)((x * x - 1) / Math.Sqrt(2));
+            values[2] = (float)((x * x * x - 3 * x) / Math.Sqrt(6));
+            values[3] = (float)((x * x * x * x - 6 * x * x + 3) / Math.Sqrt(24));
+        }
+        for (int leaf = 0; leaf < Leaves && HasLeaves; leaf++)
+        {
+            double x = 2.0 * leaf / (Leaves - 1) - 1;
+            var values = second.Slice(leaf * TableShape.Smooth, TableShape.Smooth);
+            values[0] = (float)(Math.Sqrt(3) * x);
+            values[1] = (float)(Math.Sqrt(5) * (3 * x * x - 1) / 2);
+            values[2] = (float)(Math.Sqrt(7) * (5 * x * x * x - 3 * x) / 2);
+            values[3] = (float)(3 * (35 * x * x * x * x - 30 * x * x + 3) / 8);
         }
     }
 }

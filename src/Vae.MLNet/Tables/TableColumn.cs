@@ -49,5 +49,14 @@ public sealed record TableColumn
     /// <summary>Digits after the point that values of a number have; -1 where they are not decimal numbers of at most six.</summary>
     public int Decimals { get; init; } = -1;
 
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(TableColumn? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(System.Text.StringBuilder builder) => RecordText.Print(builder, this);
 }

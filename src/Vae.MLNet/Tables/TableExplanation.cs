@@ -9,6 +9,15 @@ namespace Vae.MLNet;
 /// <param name="Reasons">The columns with the largest parts of the score, the largest first.</param>
 public sealed record TableExplanation(int Row, float Score, IReadOnlyList<TableReason> Reasons)
 {
+    /// <summary>Whether another holds the same, list by list.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Whether both are equal.</returns>
+    public bool Equals(TableExplanation? other) => RecordContent.Same(this, other);
+
+    /// <summary>A hash of what it holds.</summary>
+    /// <returns>The hash.</returns>
+    public override int GetHashCode() => RecordContent.Hash(this);
+
     private bool PrintMembers(StringBuilder builder) => RecordText.Print(builder, this);
 }
 

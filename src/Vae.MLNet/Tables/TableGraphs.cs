@@ -31,7 +31,7 @@ internal sealed record TableColumnNames(string Latent, string Score, string? Con
 /// <summary>The graphs of a table's model: raw typed columns to latent vector and score, and noise to raw typed columns.</summary>
 internal static class TableGraphs
 {
-    public const string TokensOutput = "Tokens", LatentInput = "Latent", GivenInput = "Given", LatentNoise = "LatentNoise", CellNoise = "Noise";
+    public const string TokensOutput = "Tokens", GivenInput = "Given", CellNoise = "Noise";
 
     /// <summary>Typed columns [N, 1] to the latent column, the score [N, 1] and the contributions; a file from which the model can be read back.</summary>
     /// <param name="schema">The table.</param>
@@ -44,7 +44,7 @@ internal static class TableGraphs
         var network = new Network(graph, schema, parameters);
         var (tokens, outside) = network.Tokens(Inputs(graph, schema, inputs));
         var (known, embedded) = network.Embed(tokens);
-        string mean = network.Encode(embedded, names.Latent, out _);
+        string mean = network.Encode(embedded, names.Latent);
         string sum = graph.Add(network.Before(embedded, mean), network.After(embedded));
         string contributions = network.Contributions(tokens, known, sum, outside, names.Contributions);
         graph.Node("ReduceSum", [contributions, graph.Ints(1)], OutputColumn.VectorName(names.Score), ("keepdims", 1L));
@@ -61,7 +61,7 @@ internal static class TableGraphs
         return graph.ToBytes();
     }
 
-    /// <summary>Typed columns to <c>Tokens</c> [N, tokens], -1 where a cell is missing, and to <c>Latent</c> from the cells that are there.</summary>
+    /// <summary>Typed columns to <c>Tokens</c> [N, tokens], -1 where a cell is missing.</summary>
     public static byte[] Given(TableSchema schema, float[] parameters, IReadOnlyList<string> inputs)
     {
         var graph = new OnnxGraph("table-given");
@@ -76,34 +76,14 @@ internal static class TableGraphs
             string leads = graph.Node("Gather", [graph.Node("Cast", [absent], null, ("to", (long)OnnxType.Int64)), graph.Constant("leads", (ReadOnlySpan<long>)Leads(schema), schema.Shape.Tokens)], null, ("axis", 1L));
             absent = graph.Node("Cast", [leads], null, ("to", (long)OnnxType.Bool));
         }
-        string given = graph.Node("Where", [absent, graph.LongConstant("none", -1), tokens], TokensOutput);
-        var (_, embedded) = network.Embed(given);
-        network.Encode(embedded, LatentInput, out string sigma);
-        graph.Node("Identity", [sigma], "Sigma");
+        graph.Node("Where", [absent, graph.LongConstant("none", -1), tokens], TokensOutput);
         graph.Output(TokensOutput, OnnxType.Int64, Batch, schema.Shape.Tokens);
-        graph.Output(LatentInput, OnnxType.Float, Batch, schema.Latent);
-        graph.Output("Sigma", OnnxType.Float, Batch, schema.Latent);
-        Describe(graph, schema, VaeMetadata.TransformKind);
-        return graph.ToBytes();
-    }
-
-    /// <summary>Tokens <c>Given</c> [N, tokens], -1 for what is not known, to <c>Latent</c> and <c>Sigma</c>.</summary>
-    public static byte[] Posterior(TableSchema schema, float[] parameters)
-    {
-        var graph = new OnnxGraph("table-posterior");
-        var network = new Network(graph, schema, parameters);
-        var (_, embedded) = network.Embed(graph.Input(GivenInput, OnnxType.Int64, Batch, schema.Shape.Tokens));
-        network.Encode(embedded, LatentInput, out string sigma);
-        graph.Node("Identity", [sigma], "Sigma");
-        graph.Output(LatentInput, OnnxType.Float, Batch, schema.Latent);
-        graph.Output("Sigma", OnnxType.Float, Batch, schema.Latent);
         Describe(graph, schema, VaeMetadata.TransformKind);
         return graph.ToBytes();
     }
 
     /// <summary>
-    /// Rows drawn from noise. Unconditional: <c>LatentNoise</c> [N, 1 + latent] (a uniform number that picks the prior's component, then normal ones) and uniform
-    /// <c>Noise</c> [N, tokens + columns] to typed columns. Conditional: <c>Latent</c> [N, latent] instead, and <c>Given</c> [N, tokens], -1 where a token is to be drawn.
+    /// Rows drawn from noise: uniform <c>Noise</c> [N, tokens + columns] to typed columns. Conditional: <c>Given</c> [N, tokens] besides, -1 where a token is to be drawn.
     /// </summary>
     /// <param name="schema">The table.</param>
     /// <param name="parameters">Flat parameters.</param>
@@ -112,43 +92,34 @@ internal static class TableGraphs
     /// <param name="neverMissing">Whether no cell is drawn as missing.</param>
     public static byte[] Sampler(TableSchema schema, float[] parameters, bool conditional, bool typed, bool neverMissing)
     {
-        if (typed && schema.Codecs.FirstOrDefault(codec => codec.Name is LatentNoise or CellNoise) is { } taken)
+        if (typed && schema.Codecs.FirstOrDefault(codec => codec.Name is CellNoise) is { } taken)
             throw new InvalidOperationException($"The column '{taken.Name}' is called as an input of the graph that draws rows; give it another name before training.");
         var graph = new OnnxGraph("table-sampler");
         var network = new Network(graph, schema, parameters);
         var shape = schema.Shape;
-        string z, given = "", after = "";
-        if (conditional)
-        {
-            z = graph.Input(LatentInput, OnnxType.Float, Batch, schema.Latent);
-            given = graph.Input(GivenInput, OnnxType.Int64, Batch, shape.Tokens);
-            after = network.After(network.Embed(given).Embedded);
-        }
-        else
-        {
-            z = Prior(graph, schema, graph.Input(LatentNoise, OnnxType.Float, Batch, 1 + schema.Latent));
-        }
+        string given = conditional ? graph.Input(GivenInput, OnnxType.Int64, Batch, shape.Tokens) : "";
         string noise = graph.Input(CellNoise, OnnxType.Float, Batch, shape.Tokens + schema.Codecs.Count);
-        string fromLatent = graph.Add(graph.Node("MatMul", [z, network["first.latent"]]), network["first.bias"]);
+        string start = graph.Reshape(network["first.bias"], 1, shape.Tokens * shape.Units);
         if (conditional)
-            fromLatent = graph.Add(fromLatent, after);
+            start = graph.Add(start, network.After(network.Embed(given).Embedded));
         var embeddings = new List<string>();
         var drawn = new List<string>();
         string weights = network.WeightsBefore;
-        int d = shape.Embedding, h = shape.Hidden;
+        int d = shape.Embedding, h = shape.Hidden, units = shape.Units;
         for (int token = 0; token < shape.Tokens; token++)
         {
-            string sum = graph.Columns(fromLatent, token * h, (token + 1) * h);
+            string sum = graph.Columns(start, token * units, (token + 1) * units);
             if (token > 0)
             {
                 string before = embeddings.Count == 1 ? embeddings[0] : graph.Node("Concat", [.. embeddings], null, ("axis", 1L));
-                string block = graph.Slice(graph.Slice(weights, 0, 0, token * d), 1, token * h, (token + 1) * h);
+                string block = graph.Slice(graph.Slice(weights, 0, 0, token * d), 1, token * units, (token + 1) * units);
                 sum = graph.Add(sum, graph.Node("MatMul", [before, block]));
             }
             int states = shape.States[token];
-            string x = network.Silu(sum);
+            string x = network.Silu(graph.Columns(sum, 0, h));
             string second = graph.Add(graph.Node("MatMul", [x, network.Block("second.weight", token, h, h)]), network.Block("second.bias", token, 1, h));
             x = graph.Add(x, network.Silu(second));
+            x = graph.Node("Concat", [x, graph.Columns(sum, h, units)], null, ("axis", 1L));
             string logits = graph.Add(graph.Node("MatMul", [x, graph.Columns(network.OutputBlock(token), 0, states)]), graph.Columns(network.Block("output.bias", token, 1, shape.Widest), 0, states));
             var codec = schema.Codecs[shape.Columns[token]];
             bool first = token == 0 || shape.Columns[token - 1] != shape.Columns[token];
@@ -160,6 +131,13 @@ internal static class TableGraphs
             // Rounding may leave the last sum below a uniform number close to one.
             long last = neverMissing && first && codec.HasMissing && states > 1 ? states - 2 : states - 1;
             state = graph.Node("Min", [state, graph.LongConstant("last", last)]);
+            if (!first)
+            {
+                // A bin of one part, or a missing cell, settles the part: what the network says of it was never trained.
+                long[] most = [.. Enumerable.Range(0, codec.States).Select(bin => bin < codec.LeafCounts.Length ? codec.LeafCounts[bin] - 1L : 0)];
+                string parts = graph.Constant(Check.Invariant($"parts.{token}"), (ReadOnlySpan<long>)most, most.Length);
+                state = graph.Node("Min", [state, graph.Node("Gather", [parts, drawn[^1]], null, ("axis", 0L))]);
+            }
             if (conditional)
             {
                 string own = graph.Columns(given, token, token + 1);
@@ -186,22 +164,6 @@ internal static class TableGraphs
 
     /// <summary>For each token the first one of its column.</summary>
     private static long[] Leads(TableSchema schema) => [.. schema.Shape.Columns.Select((column, token) => (long)(token > 0 && schema.Shape.Columns[token - 1] == column ? token - 1 : token))];
-
-    private static string Prior(OnnxGraph graph, TableSchema schema, string noise)
-    {
-        var prior = schema.Prior;
-        var bounds = new float[prior.Components];
-        double sum = 0;
-        for (int k = 0; k < bounds.Length; k++)
-            bounds[k] = (float)(sum += prior.Weights[k]);
-        // The last bound is never reached.
-        bounds[^1] = float.MaxValue;
-        string below = graph.Node("LessOrEqual", [graph.Constant("prior.bounds", (ReadOnlySpan<float>)bounds, 1, bounds.Length), graph.Columns(noise, 0, 1)]);
-        string component = graph.Node("ReduceSum", [graph.Node("Cast", [below], null, ("to", (long)OnnxType.Int64)), graph.Ints(1)], null, ("keepdims", 0L));
-        string mean = graph.Node("Gather", [graph.Constant("prior.means", (ReadOnlySpan<float>)[.. prior.Means.Select(value => (float)value)], prior.Components, schema.Latent), component], null, ("axis", 0L));
-        string deviation = graph.Node("Gather", [graph.Constant("prior.deviations", (ReadOnlySpan<float>)[.. prior.Deviations.Select(value => (float)value)], prior.Components, schema.Latent), component], null, ("axis", 0L));
-        return graph.Add(mean, graph.Multiply(deviation, graph.Columns(noise, 1, 1 + schema.Latent)));
-    }
 
     /// <summary>The output column of a drawn cell.</summary>
     private static void Cell(OnnxGraph graph, TableSchema schema, ColumnCodec codec, string state, string? leaf, string uniform, bool typed, string name)
@@ -369,8 +331,8 @@ internal static class TableGraphs
                     mask[from * tokens + to] = reaches(from, to) ? 1 : 0;
             }
             string spread = _graph.Node("Expand", [_graph.Constant(_before is null && _after is null ? "mask" : "mask.other", (ReadOnlySpan<float>)mask, tokens, 1, tokens, 1),
-                _graph.Ints(tokens, _shape.Embedding, tokens, _shape.Hidden)]);
-            return _graph.Multiply(this["first.weight"], _graph.Reshape(spread, tokens * _shape.Embedding, tokens * _shape.Hidden));
+                _graph.Ints(tokens, _shape.Embedding, tokens, _shape.Units)]);
+            return _graph.Multiply(this["first.weight"], _graph.Reshape(spread, tokens * _shape.Embedding, tokens * _shape.Units));
         }
 
         public string Silu(string x) => _graph.Multiply(x, _graph.Node("Sigmoid", [x]));
@@ -378,7 +340,7 @@ internal static class TableGraphs
         /// <summary>One token's part of a parameter [tokens, rows, columns].</summary>
         public string Block(string name, int token, int rows, int columns) => _graph.Reshape(_graph.Slice(this[name], 0, token, token + 1), rows, columns);
 
-        public string OutputBlock(int token) => _graph.Reshape(_graph.Slice(OutputWeights, 0, token, token + 1), _shape.Hidden, _shape.Widest);
+        public string OutputBlock(int token) => _graph.Reshape(_graph.Slice(OutputWeights, 0, token, token + 1), _shape.Units, _shape.Widest);
 
         /// <summary>Tokens [N, tokens], -1 for a cell that nothing like was seen of, and how far each number is outside, [N, columns].</summary>
         public (string Tokens, string Outside) Tokens(string[] inputs)
@@ -467,16 +429,16 @@ internal static class TableGraphs
             return (known, _graph.Reshape(embedded, -1, _shape.Tokens * _shape.Embedding));
         }
 
-        public string Encode(string embedded, string meanName, out string sigma)
+        /// <summary>Mean of q(z | the embedded cells).</summary>
+        public string Encode(string embedded, string meanName)
         {
             string x = Silu(_graph.Linear(embedded, this["encoder.0.weight"], this["encoder.0.bias"]));
             x = Silu(_graph.Linear(x, this["encoder.1.weight"], this["encoder.1.bias"]));
-            string mean = _graph.Linear(x, this["encoder.mean.weight"], this["encoder.mean.bias"], meanName);
-            sigma = _graph.Add(_graph.Node("Softplus", [_graph.Linear(x, this["encoder.sigma.weight"], this["encoder.sigma.bias"])]), _graph.Scalar(1e-3f));
-            return mean;
+            return _graph.Linear(x, this["encoder.mean.weight"], this["encoder.mean.bias"], meanName);
         }
 
-        public string Before(string embedded, string z) => _graph.Add(_graph.Add(_graph.Node("MatMul", [embedded, WeightsBefore]), _graph.Node("MatMul", [z, this["first.latent"]])), this["first.bias"]);
+        public string Before(string embedded, string z) =>
+            _graph.Add(_graph.Add(_graph.Node("MatMul", [embedded, WeightsBefore]), _graph.Node("MatMul", [z, this["first.latent"]])), this["first.bias"]);
 
         public string After(string embedded) => _graph.Node("MatMul", [embedded, WeightsAfter]);
 
@@ -484,8 +446,10 @@ internal static class TableGraphs
         public string Contributions(string tokens, string known, string sum, string outside, string? output)
         {
             int count = _shape.Tokens;
-            string x = _graph.Node("Transpose", [_graph.Reshape(Silu(sum), -1, count, _shape.Hidden)], null, ("perm", new[] { 1L, 0, 2 }));
+            string all = _graph.Node("Transpose", [_graph.Reshape(sum, -1, count, _shape.Units)], null, ("perm", new[] { 1L, 0, 2 }));
+            string x = Silu(_graph.Slice(all, 2, 0, _shape.Hidden));
             x = _graph.Add(x, Silu(_graph.Add(_graph.Node("MatMul", [x, this["second.weight"]]), this["second.bias"])));
+            x = _graph.Node("Concat", [x, _graph.Slice(all, 2, _shape.Hidden, _shape.Units)], null, ("axis", 2L));
             var padding = new float[count * _shape.Widest];
             for (int token = 0; token < count; token++)
                 Array.Fill(padding, -1e9f, token * _shape.Widest + _shape.States[token], _shape.Widest - _shape.States[token]);

@@ -9,12 +9,21 @@ namespace Vae.MLNet.Tables;
 /// <param name="Columns">The column that each token is of; tokens of one column follow each other.</param>
 /// <param name="Latent">Dimensions of the latent space.</param>
 /// <param name="Embedding">Numbers that stand for a token's state.</param>
-/// <param name="Hidden">Hidden units of each token's own layers.</param>
+/// <param name="Hidden">Hidden units of each token's own layers, besides the linear ones.</param>
 /// <param name="EncoderHidden">Hidden units of the encoder.</param>
 internal sealed record TableShape(IReadOnlyList<int> States, IReadOnlyList<int> Columns, int Latent, int Embedding, int Hidden, int EncoderHidden)
 {
     /// <summary>Smooth functions of a state's place, besides a number of its own for each state.</summary>
     public const int Smooth = 4;
+
+    /// <summary>
+    /// Units of each token that are linear in what they see. The first of them start as the coefficients of the smooth functions: a normal number that depends on others
+    /// linearly needs no more.
+    /// </summary>
+    public const int Linear = 8;
+
+    /// <summary>Units of each token's first layer.</summary>
+    public int Units => Hidden + Linear;
 
     public int Tokens => States.Count;
 
@@ -28,16 +37,16 @@ internal sealed record TableShape(IReadOnlyList<int> States, IReadOnlyList<int> 
     [
         ("embedding.table", [Tokens, Widest, Embedding], true),
         ("embedding.smooth", [Tokens, Smooth, Embedding], true),
-        ("first.weight", [Tokens * Embedding, Tokens * Hidden], true),
-        ("first.latent", [Latent, Tokens * Hidden], true),
+        ("first.weight", [Tokens * Embedding, Tokens * Units], true),
+        ("first.latent", [Latent, Tokens * Units], true),
         ("second.weight", [Tokens, Hidden, Hidden], true),
-        ("output.weight", [Tokens, Hidden, Widest], true),
-        ("output.smooth", [Tokens, Hidden, Smooth], true),
+        ("output.weight", [Tokens, Units, Widest], true),
+        ("output.smooth", [Tokens, Units, Smooth], true),
         ("encoder.0.weight", [EncoderHidden, Tokens * Embedding], true),
         ("encoder.1.weight", [EncoderHidden, EncoderHidden], true),
         ("encoder.mean.weight", [Latent, EncoderHidden], true),
         ("encoder.sigma.weight", [Latent, EncoderHidden], true),
-        ("first.bias", [Tokens * Hidden], false),
+        ("first.bias", [Tokens * Units], false),
         ("second.bias", [Tokens, 1, Hidden], false),
         ("output.bias", [Tokens, 1, Widest], false),
         ("encoder.0.bias", [EncoderHidden], false),
@@ -74,7 +83,7 @@ internal sealed class TableNetwork : IDisposable
                 at += size;
             }
         }
-        int tokens = shape.Tokens, d = shape.Embedding, h = shape.Hidden, widest = shape.Widest;
+        int tokens = shape.Tokens, d = shape.Embedding, h = shape.Units, widest = shape.Widest;
         var before = new float[tokens * tokens];
         var after = new float[tokens * tokens];
         for (int from = 0; from < tokens; from++)
@@ -114,7 +123,7 @@ internal sealed class TableNetwork : IDisposable
     /// <summary>States' embeddings, [tokens · widest, embedding].</summary>
     public Tensor EmbeddingTable() => this["embedding.table"].Plus(_smooth.bmm(this["embedding.smooth"])).view(-1, Shape.Embedding);
 
-    /// <summary>Weights and biases from hidden units to states, [tokens, hidden, widest].</summary>
+    /// <summary>Weights from units to states, [tokens, units, widest].</summary>
     public Tensor OutputWeights() => this["output.weight"].Plus(this["output.smooth"].bmm(_smooth.transpose(1, 2)));
 
     /// <summary>Weights among tokens: from those before.</summary>
@@ -146,7 +155,7 @@ internal sealed class TableNetwork : IDisposable
     }
 
     /// <summary>Log probabilities of all states, [tokens, rows, widest].</summary>
-    /// <param name="z">[rows, latent].</param>
+    /// <param name="z">[rows, latent]; zero where rows are to be told without a latent vector.</param>
     /// <param name="embedded">[rows, tokens, embedding]: what comes before.</param>
     /// <param name="given">The same for the given columns, zero elsewhere; of the last rows where there are fewer; null for none.</param>
     /// <param name="dropout">Dropout of hidden units in training.</param>
@@ -161,12 +170,14 @@ internal sealed class TableNetwork : IDisposable
             sum = given.shape[0] == rows ? sum.Plus(more)
                 : cat([sum.narrow(0, 0, rows - given.shape[0]), sum.narrow(0, rows - given.shape[0], given.shape[0]).Plus(more)]);
         }
-        var x = nn.functional.silu(sum).view(rows, tokens, h).transpose(0, 1);
+        var all = sum.view(rows, tokens, Shape.Units).transpose(0, 1);
+        var x = nn.functional.silu(all.narrow(2, 0, h));
         if (dropout is not null)
             x = dropout(x);
         x = x.Plus(nn.functional.silu(x.bmm(this["second.weight"]).Plus(this["second.bias"])));
         if (dropout is not null)
             x = dropout(x);
+        x = cat([x, all.narrow(2, h, TableShape.Linear)], 2);
         return x.bmm(OutputWeights()).Plus(this["output.bias"].Plus(_padding)).log_softmax(-1);
     }
 

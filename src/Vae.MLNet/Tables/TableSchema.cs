@@ -28,8 +28,6 @@ internal sealed record TableSchema
 
     public required int EncoderHidden { get; init; }
 
-    public required LatentMixture Prior { get; init; }
-
     /// <summary>Minus the logarithm of each state's share among the training rows, in nats, [tokens, widest]; zero for leaves.</summary>
     public required double[] Surprise { get; init; }
 
@@ -91,13 +89,11 @@ internal sealed record TableSchema
             throw new JsonException("columns and their codecs differ");
         if (Latent is < 1 or > 4096 || Embedding is < 1 or > 4096 || Hidden is < 1 or > 4096 || EncoderHidden is < 1 or > 1 << 16)
             throw new JsonException("impossible sizes");
-        if (Prior.Weights.Length == 0 || Prior.Means.Length != Prior.Weights.Length * Latent || Prior.Deviations.Length != Prior.Means.Length)
-            throw new JsonException("a prior of other sizes");
         if (Surprise.Length != Shape.Tokens * Shape.Widest)
             throw new JsonException("shares of states of another number");
         foreach (var codec in Codecs.Where(codec => codec.IsNumber && !codec.AllMissing))
         {
-            if (codec.LeafCounts.Length != codec.Bins || codec.LeafEdges.Length != codec.Bins * (codec.Leaves - 1) || codec.Quantiles.Length != codec.Bins * codec.Leaves * (ColumnCodec.Knots + 1))
+            if (codec.LeafCounts.Length != codec.Bins || codec.Places.Length != codec.Bins || codec.LeafEdges.Length != codec.Bins * (codec.Leaves - 1) || codec.Quantiles.Length != codec.Bins * codec.Leaves * (ColumnCodec.Knots + 1))
                 throw new JsonException($"bins of the column '{Onnx.OnnxFile.Shown(codec.Name)}' of other sizes");
         }
     }

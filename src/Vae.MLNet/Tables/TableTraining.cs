@@ -30,6 +30,9 @@ internal sealed record TableTrainingSettings
     /// <summary>Share of each batch whose rows have a random set of columns given.</summary>
     public float GivenShare { get; init; } = 0.5f;
 
+    /// <summary>Share of rows that the decoder has to tell without a latent vector.</summary>
+    public float WithoutLatentShare { get; init; } = 0.5f;
+
     public float ValidationShare { get; init; } = 0.1f;
 
     /// <summary>Steps between looks at the validation rows.</summary>
@@ -126,7 +129,7 @@ internal sealed class TableTraining
             var check = Validate(averaged, held, step);
             Checks.Add(check);
             report?.Invoke(check);
-            double measure = check.NegativeElbo + check.GivenLoss;
+            double measure = check.NegativeLogLikelihood + check.GivenLoss;
             if (measure < bestLoss)
             {
                 bestLoss = measure;
@@ -145,24 +148,27 @@ internal sealed class TableTraining
     {
         using var noGrad = no_grad();
         using var generator = new Generator((ulong)SeedStream.Torch(_settings.Seed, Purpose.Validation), CPU);
-        double nats = 0, divergence = 0, given = 0;
+        double nats = 0, bound = 0, divergence = 0, given = 0;
         int batch = 512, used = Math.Min(held.Length, 4096);
         for (int start = 0; start < used; start += batch)
         {
             using var scope = NewDisposeScope();
             int count = Math.Min(batch, used - start);
             var (tokens, counts) = Batch(held.AsSpan(start, count));
-            var (plain, kl, _) = Loss(network, tokens, counts, generator, training: false, givenShare: 0);
-            nats += plain.item<float>() * count;
+            var (elbo, kl, _) = Loss(network, tokens, counts, generator, training: false, givenShare: 0, withoutLatentShare: 0);
+            bound += elbo.item<float>() * count;
             divergence += kl.item<float>() * count;
-            var (conditional, _, _) = Loss(network, tokens, counts, generator, training: false, givenShare: 1);
+            var (_, _, plain) = Loss(network, tokens, counts, generator, training: false, givenShare: 0, withoutLatentShare: 1);
+            nats += plain.item<float>() * count;
+            var (_, _, conditional) = Loss(network, tokens, counts, generator, training: false, givenShare: 1, withoutLatentShare: 1);
             given += conditional.item<float>() * count;
         }
-        return new(step, nats / used, divergence / used, given / used);
+        return new(step, nats / used, bound / used, divergence / used, given / used);
     }
 
     /// <summary>The loss of a batch; without training it is minus the evidence lower bound itself.</summary>
-    private (Tensor Loss, Tensor Divergence, Tensor Cells) Loss(TableNetwork network, Tensor tokens, Tensor counts, Generator generator, bool training, float? givenShare = null)
+    private (Tensor Loss, Tensor Divergence, Tensor Cells) Loss(TableNetwork network, Tensor tokens, Tensor counts, Generator generator, bool training, float? givenShare = null,
+        float? withoutLatentShare = null)
     {
         long rows = tokens.shape[0];
         long given = (long)Math.Round(rows * (givenShare ?? _settings.GivenShare)), free = rows - given;
@@ -187,6 +193,9 @@ internal sealed class TableTraining
         }
         var (mean, sigma) = network.Encode(encoded, dropout);
         var z = mean.Plus(sigma * randn(mean.shape, generator: generator));
+        float without = withoutLatentShare ?? _settings.WithoutLatentShare;
+        if (without > 0)
+            z = without < 1 ? z * rand(rows, 1, generator: generator).IsAtLeast(without).to_type(ScalarType.Float32) : z.Times(0);
         var divergence = mean.Squared().Plus(sigma.Squared()).Plus(-1).Plus(sigma.log().Times(-2)).sum(1).Times(0.5);
         var context = embedded;
         if (training && _settings.CellDropout > 0)
@@ -261,6 +270,10 @@ internal sealed class TableTraining
             for (long i = 0; i < size; i++)
             {
                 float value = scale == 0 ? 0 : (float)(scale * Gaussian(random));
+                if (name is ("first.weight" or "first.latent") && i % _shape.Units >= _shape.Hidden)
+                    value *= 0.1f;
+                if (name == "output.smooth" && i / TableShape.Smooth % _shape.Units - _shape.Hidden is >= 0 and < TableShape.Smooth and var unit)
+                    value = i % TableShape.Smooth == unit ? 1 : 0;
                 if (name == "output.bias")
                     value = MathF.Log(Math.Max(_frequencies[i], 1e-9f));
                 if (name == "encoder.sigma.bias")

@@ -58,18 +58,7 @@ public sealed class TableVaeModel
         {
             using var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: false, typed: false, neverMissing: false));
             for (int start = 0; start < count; start += BlockSize)
-            {
-                int rows = Math.Min(BlockSize, count - start);
-                float[] latent = new float[rows * (1 + LatentDimension)], cells = new float[rows * (Schema.Shape.Tokens + Schema.Codecs.Count)];
-                for (int row = 0; row < rows; row++)
-                {
-                    latent[row * (1 + LatentDimension)] = (float)random.NextUniform();
-                    for (int k = 1; k <= LatentDimension; k++)
-                        latent[row * (1 + LatentDimension) + k] = (float)random.NextNormal();
-                }
-                FillUniform(random, cells);
-                output.Take(session, start, rows, (TableGraphs.LatentNoise, latent), (TableGraphs.CellNoise, cells));
-            }
+                output.Take(session, start, Math.Min(BlockSize, count - start), random);
             return output.ToView();
         }
         foreach (string name in where.Keys)
@@ -79,7 +68,7 @@ public sealed class TableVaeModel
         }
         // One row of conditions, encoded as any other row would be.
         RawColumn[] row1 = [.. Schema.Codecs.Select(codec => Condition(codec, where))];
-        var (givenRow, _, _) = Given(new TableDataView(row1, 1), CancellationToken.None);
+        long[] givenRow = Given(new TableDataView(row1, 1), CancellationToken.None);
         int at = 0;
         foreach (var codec in Schema.Codecs)
         {
@@ -96,16 +85,12 @@ public sealed class TableVaeModel
             }
             at += codec.HasLeaves ? 2 : 1;
         }
-        float[] mean, sigma;
-        using (var posterior = Open(TableGraphs.Posterior(Schema, Parameters)))
-            (mean, sigma) = Posterior(posterior, givenRow);
         using (var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: false)))
         {
             for (int start = 0; start < count; start += BlockSize)
             {
                 int rows = Math.Min(BlockSize, count - start);
-                output.Take(session, start, rows, random, [.. Enumerable.Repeat(mean, rows).SelectMany(part => part)], [.. Enumerable.Repeat(sigma, rows).SelectMany(part => part)],
-                    [.. Enumerable.Repeat(givenRow, rows).SelectMany(part => part)]);
+                output.Take(session, start, rows, random, [.. Enumerable.Repeat(givenRow, rows).SelectMany(part => part)]);
             }
         }
         // Numbers are given as bins; the very values that were asked for stand in the rows.
@@ -131,7 +116,7 @@ public sealed class TableVaeModel
         int count = raw[0].Rows, width = Schema.Shape.Tokens;
         if (count == 0)
             return new TableDataView(raw, 0);
-        var (given, means, sigmas) = Given(new TableDataView(raw, count), cancellationToken);
+        long[] given = Given(new TableDataView(raw, count), cancellationToken);
         // Only rows with gaps are drawn.
         int[] gaps = [.. Enumerable.Range(0, count).Where(row => raw.Any(column => column.Numbers is { } numbers ? double.IsNaN(numbers[row]) : column.Codes![row] < 0))];
         var random = new SeededRandom(seed);
@@ -145,10 +130,7 @@ public sealed class TableVaeModel
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     int[] part = gaps[start..Math.Min(start + BlockSize, gaps.Length)];
-                    drawn[draw].Take(session, start, part.Length, random,
-                        [.. part.SelectMany(row => means[(row * LatentDimension)..((row + 1) * LatentDimension)])],
-                        [.. part.SelectMany(row => sigmas[(row * LatentDimension)..((row + 1) * LatentDimension)])],
-                        [.. part.SelectMany(row => given[(row * width)..((row + 1) * width)])]);
+                    drawn[draw].Take(session, start, part.Length, random, [.. part.SelectMany(row => given[(row * width)..((row + 1) * width)])]);
                 }
             }
         }
@@ -176,12 +158,11 @@ public sealed class TableVaeModel
             return [];
         var view = new TableDataView(raw, count);
         var (scores, parts) = Contributions(view, cancellationToken);
-        var (tokens, _, _) = Given(view, cancellationToken);
+        long[] tokens = Given(view, cancellationToken);
         int[][] worst = [.. Enumerable.Range(0, count).Select(row =>
             Enumerable.Range(0, columns).OrderByDescending(column => parts[row * columns + column]).ThenBy(column => column).Take(reasons).ToArray())];
         var expected = new string[count * columns];
         var random = new SeededRandom(seed);
-        using var blank = Open(TableGraphs.Posterior(Schema, Parameters));
         using var sampler = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: true));
         int at = 0;
         for (int c = 0; c < columns; c++)
@@ -194,9 +175,8 @@ public sealed class TableVaeModel
                 long[] given = [.. part.SelectMany(row => tokens[(row * width)..((row + 1) * width)])];
                 for (int i = 0; i < part.Length; i++)
                     given.AsSpan(i * width + at, own).Fill(-1);
-                var (mean, sigma) = Posterior(blank, given);
                 var drawn = new Drawn(Schema, part.Length * Draws);
-                drawn.Take(sampler, 0, part.Length * Draws, random, Repeat(mean, LatentDimension, Draws), Repeat(sigma, LatentDimension, Draws), Repeat(given, width, Draws));
+                drawn.Take(sampler, 0, part.Length * Draws, random, Repeat(given, width, Draws));
                 for (int i = 0; i < part.Length; i++)
                     expected[part[i] * columns + c] = Middle(drawn.Columns[c], Schema.Codecs[c], i * Draws, Draws);
             }
@@ -237,14 +217,6 @@ public sealed class TableVaeModel
 
     /// <summary>Scores of rows with the model's columns.</summary>
     internal float[] Scores(TableDataView rows, CancellationToken cancellationToken) => Contributions(rows, cancellationToken).Scores;
-
-    private (float[] Mean, float[] Sigma) Posterior(InferenceSession session, long[] given)
-    {
-        using var tokens = OrtValue.CreateTensorValueFromMemory(given, [given.Length / Schema.Shape.Tokens, Schema.Shape.Tokens]);
-        using var options = new RunOptions();
-        using var results = session.Run(options, [TableGraphs.GivenInput], [tokens], [TableGraphs.LatentInput, "Sigma"]);
-        return (results[0].GetTensorDataAsSpan<float>().ToArray(), results[1].GetTensorDataAsSpan<float>().ToArray());
-    }
 
     /// <summary>The model's columns of some rows, in memory.</summary>
     private RawColumn[] Read(IDataView rows, CancellationToken cancellationToken)
@@ -300,17 +272,17 @@ public sealed class TableVaeModel
     }
 
     /// <summary>
-    /// Writes the graph that draws rows: <c>LatentNoise</c> [N, 1 + latent], whose first number is uniform and whose others are standard normal, and uniform
-    /// <c>Noise</c> [N, tokens + columns], to one output [N, 1] for each column, of its own type. OnnxRuntime alone runs it.
+    /// Writes the graph that draws rows: <c>Noise</c> [N, tokens + columns], uniform between 0 and 1, to one output [N, 1] for each column, of its own type. OnnxRuntime
+    /// alone runs it.
     /// </summary>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    /// <exception cref="InvalidOperationException">A column is called LatentNoise or Noise, as the graph's inputs are.</exception>
+    /// <exception cref="InvalidOperationException">A column is called Noise, as the graph's input is.</exception>
     public void ExportSampler(string path) => AtomicFile.WriteAllBytes(path, ToSamplerOnnx());
 
     /// <summary>The file that <see cref="ExportSampler"/> writes, as bytes.</summary>
     /// <returns>An ONNX model.</returns>
-    /// <exception cref="InvalidOperationException">A column is called LatentNoise or Noise, as the graph's inputs are.</exception>
+    /// <exception cref="InvalidOperationException">A column is called Noise, as the graph's input is.</exception>
     public byte[] ToSamplerOnnx() => TableGraphs.Sampler(Schema, Parameters, conditional: false, typed: true, neverMissing: false);
 
     /// <summary>
@@ -358,7 +330,13 @@ public sealed class TableVaeModel
         var schema = TableSchema.FromJson(file.Required(VaeMetadata.Table), file.Name);
         var parameters = new List<float>();
         foreach (var (name, shape, _) in schema.Shape.Parameters)
-            parameters.AddRange(file.Floats(name, shape) ?? throw Check.BadFile(file.Name, $"the parameter '{name}' is missing."));
+        {
+            // How wide the posterior is matters in the training alone, and is not in the file.
+            float[]? found = file.Floats(name, shape);
+            if (found is null && name.StartsWith("encoder.sigma", StringComparison.Ordinal))
+                found = new float[shape.Aggregate(1L, (product, dim) => product * dim)];
+            parameters.AddRange(found ?? throw Check.BadFile(file.Name, $"the parameter '{name}' is missing."));
+        }
         return new(schema, [.. parameters]);
     }
 
@@ -386,22 +364,17 @@ public sealed class TableVaeModel
         return RawColumn.OfNumbers(codec.Name, type, [number]);
     }
 
-    /// <summary>Tokens that are given, and mean and deviation of the posterior beside them.</summary>
-    private (long[] Tokens, float[] Mean, float[] Sigma) Given(TableDataView rows, CancellationToken cancellationToken)
+    /// <summary>Tokens that are given, [rows, tokens]; -1 where a cell is missing.</summary>
+    private long[] Given(TableDataView rows, CancellationToken cancellationToken)
     {
-        int count = (int)rows.GetRowCount()!.Value, width = Schema.Shape.Tokens;
-        var tokens = new long[count * width];
-        float[] mean = new float[count * LatentDimension], sigma = new float[mean.Length];
-        // The columns of a table may be called as the graph's own outputs.
+        int width = Schema.Shape.Tokens;
+        var tokens = new long[(int)rows.GetRowCount()!.Value * width];
+        // The columns of a table may be called as the graph's own output.
         string[] inputs = [.. Enumerable.Range(0, Schema.Codecs.Count).Select(i => OnnxGraph.Internal(Check.Invariant($"cell/{i}")))];
         using var session = Open(TableGraphs.Given(Schema, Parameters, inputs));
-        Blocks(rows, session, inputs, [TableGraphs.TokensOutput, TableGraphs.LatentInput, "Sigma"], (start, results) =>
-        {
-            results[0].GetTensorDataAsSpan<long>().CopyTo(tokens.AsSpan(start * width));
-            results[1].GetTensorDataAsSpan<float>().CopyTo(mean.AsSpan(start * LatentDimension));
-            results[2].GetTensorDataAsSpan<float>().CopyTo(sigma.AsSpan(start * LatentDimension));
-        }, cancellationToken);
-        return (tokens, mean, sigma);
+        Blocks(rows, session, inputs, [TableGraphs.TokensOutput],
+            (start, results) => results[0].GetTensorDataAsSpan<long>().CopyTo(tokens.AsSpan(start * width)), cancellationToken);
+        return tokens;
     }
 
     /// <summary>Runs a graph of typed columns over all rows, block by block.</summary>
@@ -470,37 +443,19 @@ public sealed class TableVaeModel
         public TableDataView ToView(IReadOnlyDictionary<string, RawColumn>? fixedCells = null) => new([.. Columns.Select(column =>
             fixedCells is not null && fixedCells.TryGetValue(column.Name, out var cell) ? cell.Select(new int[_rows]) : column)], _rows);
 
-        /// <summary>Draws rows beside given cells, with latent vectors from the posterior.</summary>
-        public void Take(InferenceSession session, int start, int rows, SeededRandom random, float[] mean, float[] sigma, long[] given)
+        /// <summary>Draws rows, beside given cells where there are any.</summary>
+        public void Take(InferenceSession session, int start, int rows, SeededRandom random, long[]? given = null)
         {
-            var latent = new float[mean.Length];
-            for (int i = 0; i < latent.Length; i++)
-                latent[i] = (float)(mean[i] + sigma[i] * random.NextNormal());
-            var cells = new float[rows * (_schema.Shape.Tokens + _schema.Codecs.Count)];
-            FillUniform(random, cells);
-            using var tokens = OrtValue.CreateTensorValueFromMemory(given, [rows, _schema.Shape.Tokens]);
-            Take(session, start, rows, [(TableGraphs.LatentInput, latent), (TableGraphs.CellNoise, cells)], (TableGraphs.GivenInput, tokens));
-        }
-
-        public void Take(InferenceSession session, int start, int rows, params (string Name, float[] Values)[] inputs) => Take(session, start, rows, inputs, null);
-
-        private void Take(InferenceSession session, int start, int rows, (string Name, float[] Values)[] inputs, (string Name, OrtValue Value)? more)
-        {
-            OrtValue[] tensors = [.. inputs.Select(input => OrtValue.CreateTensorValueFromMemory(input.Values, [rows, input.Values.Length / rows]))];
-            try
-            {
-                using var options = new RunOptions();
-                string[] names = [.. inputs.Select(input => input.Name), .. more is { } extra ? new[] { extra.Name } : []];
-                OrtValue[] values = [.. tensors, .. more is { } other ? new[] { other.Value } : []];
-                using var results = session.Run(options, names, values, [.. Enumerable.Range(0, Columns.Length).Select(TableGraphs.DrawnName)]);
-                for (int c = 0; c < Columns.Length; c++)
-                    Copy(results[c], Columns[c], start, rows);
-            }
-            finally
-            {
-                foreach (var tensor in tensors)
-                    tensor.Dispose();
-            }
+            int width = _schema.Shape.Tokens + _schema.Codecs.Count;
+            var noise = new float[rows * width];
+            FillUniform(random, noise);
+            using var cells = OrtValue.CreateTensorValueFromMemory(noise, [rows, width]);
+            using var tokens = given is null ? null : OrtValue.CreateTensorValueFromMemory(given, [rows, _schema.Shape.Tokens]);
+            using var options = new RunOptions();
+            using var results = session.Run(options, tokens is null ? [TableGraphs.CellNoise] : [TableGraphs.CellNoise, TableGraphs.GivenInput], tokens is null ? [cells] : [cells, tokens],
+                [.. Enumerable.Range(0, Columns.Length).Select(TableGraphs.DrawnName)]);
+            for (int c = 0; c < Columns.Length; c++)
+                Copy(results[c], Columns[c], start, rows);
         }
 
         private static void Copy(OrtValue value, RawColumn column, int start, int rows)

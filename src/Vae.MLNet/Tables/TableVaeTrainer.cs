@@ -18,8 +18,8 @@ namespace Vae.MLNet;
 /// <para>Every cell is one token or two: a value of a category, the quantile bin of a number and, in large tables, the place inside the bin; a missing cell is a state of
 /// its own. The decoder is a network with a part for each token that sees only what comes before it (masks as in Germain et al. 2015), and in half of the training rows also
 /// a random set of columns that are given, so that one network draws rows, fills gaps, and tells how likely each cell is beside the others
-/// (Uria, Murray and Larochelle 2014). It is trained by the evidence lower bound with free bits. After the training a mixture of normal distributions is fitted to the
-/// latent vectors, from which rows are drawn.</para>
+/// (Uria, Murray and Larochelle 2014). It is trained by the evidence lower bound with free bits; in half of the rows the decoder has to do without the latent vector, and
+/// so it gives the likelihood of a row exactly, and draws rows and fills gaps without one. The latent vector is the embedding of a row.</para>
 /// <para>The score of a row is the sum over its columns of minus the log probability of the cell beside all others and of the cell by itself, in nats, and for numbers
 /// beyond all that was seen w log(1 + distance / spread), w being such that a number by its column's range beyond is odder than all but a thousandth of the training rows;
 /// of single numbers within the range but far beyond the last hundredth of the rows, which may be errors, 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
@@ -87,13 +87,12 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         var training = new TableTraining(schema.Shape, tokens, counts, schema.Smooth(), settings);
         float[] parameters = training.Run(check =>
         {
-            channel.Info(MessageSensitivity.None, Check.Invariant($"Step {check.Step}: held-out loss {check.NegativeElbo:F3} nats a row, of which the latent vector carries {check.Kl:F2}; with columns given {check.GivenLoss:F3}."));
+            channel.Info(MessageSensitivity.None, Check.Invariant($"Step {check.Step}: held-out loss {check.NegativeLogLikelihood:F3} nats a row, with columns given {check.GivenLoss:F3}; the latent vector carries {check.Kl:F2} nats."));
             _options.Progress?.Report(check);
         }, _options.CancellationToken);
         schema = schema with
         {
             Surprise = Surprise(schema.Shape, tokens, count),
-            Prior = Prior(schema, parameters, tokens, count),
             History = new()
             {
                 TrainingRows = count - (int)Math.Round(count * settings.ValidationShare),
@@ -132,7 +131,6 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
             Embedding = Math.Clamp(512 / tokens, 2, (int)Math.Round(12 + 4 * size)),
             Hidden = Math.Clamp(2048 / tokens, 4, (int)Math.Round(24 + 40 * size)),
             EncoderHidden = 128,
-            Prior = new([1], new double[_options.LatentDimension], [.. Enumerable.Repeat(1.0, _options.LatentDimension)]),
             Surprise = [],
             Rows = rows,
             Threshold = 0,
@@ -181,37 +179,6 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         return surprise;
     }
 
-    /// <summary>The prior, from a draw of the posterior of each of up to 10,000 rows.</summary>
-    private LatentMixture Prior(TableSchema schema, float[] parameters, byte[] tokens, int rows)
-    {
-        const int Most = 10_000;
-        using var loan = TorchThreads.Borrow(TorchThreads.Of(_options.Threads));
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        using var network = new TableNetwork(schema.Shape, schema.Smooth(), tensor(parameters).clone());
-        int width = schema.Shape.Tokens, used = Math.Min(rows, Most);
-        long[] order = SeedStream.Permutation(rows, _options.Seed, Purpose.Pool);
-        var random = new SeededRandom(_options.Seed, 1);
-        var draws = new float[used * schema.Latent];
-        var table = network.EmbeddingTable();
-        for (int start = 0; start < used; start += 1024)
-        {
-            using var inner = NewDisposeScope();
-            int batch = Math.Min(1024, used - start);
-            var states = new long[batch * width];
-            for (int i = 0; i < batch; i++)
-            {
-                for (int token = 0; token < width; token++)
-                    states[i * width + token] = tokens[order[start + i] * width + token];
-            }
-            var (mean, sigma) = network.Encode(network.Embed(tensor(states, [batch, width]), table));
-            float[] means = mean.data<float>().ToArray(), sigmas = sigma.data<float>().ToArray();
-            for (int i = 0; i < means.Length; i++)
-                draws[start * schema.Latent + i] = (float)(means[i] + sigmas[i] * random.NextNormal());
-        }
-        return LatentMixture.Fit(draws, schema.Latent, _options.Seed);
-    }
-
     /// <summary>
     /// Weighs what lies outside so that one number by its column's range beyond puts the most usual row above all but a thousandth of the training rows.
     /// </summary>
@@ -221,7 +188,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         if (!schema.Codecs.Any(codec => codec.IsNumber && !codec.AllMissing))
             return schema;
         int[] chosen = [.. SeedStream.Permutation(rows, _options.Seed, Purpose.Pool).Take(Most).Select(row => (int)row)];
-        var plain = new TableVaeModel(schema with { Codecs = [.. schema.Codecs.Select(codec => codec.WithOutsideWeight(0))] }, parameters);
+        var plain = new TableVaeModel(schema with { Codecs = [.. schema.Codecs.Select(codec => codec with { OutsideWeight = 0 })] }, parameters);
         float[] scores = [.. plain.Scores(new TableDataView([.. columns.Select(column => column.Select(chosen))], chosen.Length), _options.CancellationToken)
             .Where(float.IsFinite).Order()];
         // An infinite cell has no score without a weight.
@@ -232,7 +199,7 @@ public sealed partial class TableVaeTrainer : IEstimator<TableVaeTransformer>
         return schema with
         {
             Codecs = [.. schema.Codecs.Select(codec => codec.IsNumber && !codec.AllMissing
-                ? codec.WithOutsideWeight(Math.Max(ColumnCodec.FenceWeight, wide / Math.Log(1 + Math.Max(codec.Maximum / codec.Spread - codec.Minimum / codec.Spread, 1))))
+                ? codec with { OutsideWeight = Math.Max(ColumnCodec.FenceWeight, wide / Math.Log(1 + Math.Max(codec.Maximum / codec.Spread - codec.Minimum / codec.Spread, 1))) }
                 : codec)],
         };
     }

@@ -41,7 +41,7 @@ internal static class TypedTables
         Expect.That(looks == model.Model.History.Checks.Count && looks > 0, "every look at the held-out rows is told");
         var history = model.Model.History;
         Expect.That(history.TrainingRows + history.ValidationRows == 200 && history.Steps <= 200 && (history.StoppedEarly || history.Steps == 200), "the history counts rows and steps");
-        Expect.That(history.Best is { Step: > 0 } best && double.IsFinite(best.NegativeElbo + best.Kl + best.GivenLoss), "the history has the best look");
+        Expect.That(history.Best is { Step: > 0 } best && double.IsFinite(best.NegativeLogLikelihood + best.NegativeElbo + best.Kl + best.GivenLoss), "the history has the best look");
         var columns = model.Model.Columns;
         Expect.That(columns.Count == 4 && columns[0] is { Kind: ColumnKind.Number, Name: "size", Type: "Single", MissingShare: > 0.09, Minimum: 5, Maximum: 24, Decimals: 0 }, "numbers are known");
         Expect.That(columns[1].Values.Count == 2 && columns[1].States == 2 && columns[1].PooledValues == 0 && columns[3].Reason.Length > 0, "texts are known");
@@ -61,6 +61,9 @@ internal static class TypedTables
         Expect.That(why.Count == 4 && why[3].Row == 3 && float.IsFinite(why[0].Score) && why[0].Reasons is [{ Column: not "", Value: not null, Expected: not "", Contribution: > 0 }, _],
             "reasons are given");
         Expect.That(ml.Vae.LoadTable(path, columns, separator: ',').Schema["size"].Type == NumberDataViewType.Single, "a table is loaded with the model's types");
+        Expect.That(columns[0].Equals(TableVaeModel.FromOnnx(model.Model.ToOnnx()).Columns[0]) && columns[0].GetHashCode() != columns[1].GetHashCode()
+            && history.Equals(model.Model.History) && history.GetHashCode() == model.Model.History.GetHashCode()
+            && why[0].Equals(model.Model.Explain(ml.Data.TakeRows(table, 4), reasons: 2)[0]) && why[0].GetHashCode() != why[1].GetHashCode(), "records hold what they hold");
         Expect.That(columns.All(column => column.Earliest is null && column.Latest is null), "there are no dates");
 
         string file = Path.Combine(folder, "table.onnx"), zip = Path.Combine(folder, "table.zip");
