@@ -343,7 +343,7 @@ public sealed class TableTests
     {
         string file = _sandbox.Path("lines.csv");
         File.WriteAllText(file, text);
-        Fails(ExitCodes.Failed, place, "train", file, "--header", header, "-o", _sandbox.Path("none"));
+        Fails(ExitCodes.Failed, place, "train", file, "--as", "vector", "--header", header, "-o", _sandbox.Path("none"));
     }
 
     [TestMethod]
@@ -352,7 +352,7 @@ public sealed class TableTests
         string file = _sandbox.Path("quotes.csv");
         File.WriteAllText(file, "\"a\n(mm)\",\"b \"\"x\"\"\",\"c,d\",5\" e\n1,\"2\",3,\"line\r\nbreak\"\n4,5,\"6\",7\" 8\n7,8,oops,9\" 8\n");
         var header = Array.Empty<string>();
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => TableText.Read(file, new(HeaderMode.Yes, null), null, (names, _) =>
+        var error = Assert.ThrowsExactly<NotNumbersException>(() => TableText.Read(file, new(HeaderMode.Yes, null), null, (names, _) =>
         {
             header = [.. names!];
             return [0, 1, 2];
@@ -403,7 +403,7 @@ public sealed class TableTests
         var table = Read(file, out _);
         Assert.HasCount(3, table.Rows);
         Assert.IsTrue(float.IsNaN(table.Rows[1][1]));
-        foreach (string[] command in new[] { new[] { "train", file, "-o", _sandbox.Path("none") }, ["encode", _model, file, "-o", _sandbox.Path("none.csv")], ["evaluate", _model, file],
+        foreach (string[] command in new[] { new[] { "train", file, "--as", "vector", "-o", _sandbox.Path("none") }, ["encode", _model, file, "-o", _sandbox.Path("none.csv")], ["evaluate", _model, file],
             ["encode", Path.Combine(_model, "encoder.onnx"), file, "-o", _sandbox.Path("none.csv")], ["interpolate", _model, "--from-row", $"{file}:1", "--to", "0,0", "-o", _sandbox.Path("none.csv")] })
             StringAssert.Contains(Fails(ExitCodes.Failed, "missing.csv', row 1, line 3, column 'b': a number is expected, the value is missing", command), "--columns");
         // The other rows and columns are of use.

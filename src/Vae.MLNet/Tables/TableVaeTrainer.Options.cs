@@ -42,7 +42,7 @@ public sealed partial class TableVaeTrainer
         /// <summary>Seed of everything random: the same seed gives the same model on one machine with the same number of threads.</summary>
         public int Seed { get; set; } = 1;
 
-        /// <summary>Threads of the training; 0 takes as many as libtorch does by itself.</summary>
+        /// <summary>Threads of the training; 0 takes one for each core, and a single one below 5,000 rows, where more would not help.</summary>
         public int Threads { get; set; }
 
         /// <summary>Told of every look at the held-out rows, on the training's thread.</summary>
