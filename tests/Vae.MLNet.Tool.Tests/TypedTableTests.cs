@@ -109,6 +109,8 @@ public sealed class TypedTableTests
         string[][] rows = Rows(_sandbox.Path("new.csv"));
         Assert.IsTrue(rows.All(row => row[0] == "Lima" && row[1].Length == 0));
         Assert.IsGreaterThan(45, rows.Count(row => row[3] == "False"));
+        _sandbox.Json("synthesize", _model, "--count", "30", "--exclude", _people, "-o", _sandbox.Path("other.csv"));
+        Assert.IsFalse(Rows(_sandbox.Path("other.csv")).Select(row => string.Join(',', row)).Intersect(Rows(_people).Select(row => string.Join(',', row.Skip(1)))).Any());
         Fails(ExitCodes.Usage, "--where has to be column=value; it is 'town=Lima', and the columns are city, height", "synthesize", _model, "--where", "town=Lima", "-o", _sandbox.Path("x.csv"));
         Fails(ExitCodes.Usage, "never had the value 'Rome'", "synthesize", _model, "--where", "city=Rome", "-o", _sandbox.Path("x.csv"));
         Fails(ExitCodes.Usage, "names the column 'city' twice", "synthesize", _model, "--where", "city=Lima", "--where", "city=Oslo", "-o", _sandbox.Path("x.csv"));

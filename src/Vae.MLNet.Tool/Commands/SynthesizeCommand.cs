@@ -10,10 +10,12 @@ internal sealed class SynthesizeCommand : ToolCommand
     private readonly Option<int> _count, _seed;
     private readonly Option<string[]?> _where;
     private readonly Option<string> _output;
+    private readonly Option<string?> _exclude;
 
     public SynthesizeCommand()
         : base("synthesize", "Draw new rows of a table, with its columns and types.",
             "synthesize model/ --count 1000 --seed 7 -o new.csv",
+            "synthesize model/ --count 1000 --exclude people.csv -o new.csv",
             "synthesize model/ --count 1000 --where \"income=>50K\" --where sex=Female -o new.csv")
     {
         _model = new ModelArgument(this, "A folder that 'train' wrote for a table, its model.zip or its table.onnx.");
@@ -24,6 +26,7 @@ internal sealed class SynthesizeCommand : ToolCommand
             Description = "A value that a column has to have, column=value; nothing behind the sign stands for a missing cell. May be given for several columns.",
             HelpName = "column=value",
         });
+        _exclude = Text("--exclude", "Table whose rows must not come again, cell for cell, as the one that the model was trained on.", "file");
         _output = OutputFile("File to write: .csv, .tsv or .txt.");
     }
 
@@ -32,7 +35,10 @@ internal sealed class SynthesizeCommand : ToolCommand
         string output = arguments.GetRequiredValue(_output);
         char separator = ResultFile.CheckTable(output, terminal);
         var context = terminal.Context();
-        using var model = _model.Open(arguments).LoadTable(context);
+        var source = _model.Open(arguments);
+        using var model = source.LoadTable(context);
+        var excluded = arguments.GetValue(_exclude) is { } path
+            ? TypedTable.Load(path, new(null, null, new(HeaderMode.Auto, null), ColumnMatching.Name), model.Model, source.Location, terminal, cancellationToken).View : null;
         var where = new Dictionary<string, object>(StringComparer.Ordinal);
         foreach (string condition in arguments.GetValue(_where) ?? [])
         {
@@ -47,7 +53,7 @@ internal sealed class SynthesizeCommand : ToolCommand
         IDataView rows;
         try
         {
-            rows = model.Synthesize(arguments.GetValue(_count), arguments.GetValue(_seed), where);
+            rows = model.Synthesize(arguments.GetValue(_count), arguments.GetValue(_seed), where, excluded);
         }
         catch (ArgumentException e) when (e.ParamName == "where")
         {

@@ -33,6 +33,15 @@ internal sealed class RawColumn
 
     public static RawColumn OfTexts(string name, DataViewType type, int[] codes, IReadOnlyList<string> texts) => new(name, type, null, codes, texts);
 
+    /// <summary>Puts a cell of another column of the same type and the same texts in the place of one of this.</summary>
+    public void Set(int row, RawColumn other, int otherRow)
+    {
+        if (Numbers is not null)
+            Numbers[row] = other.Numbers![otherRow];
+        else
+            Codes![row] = other.Codes![otherRow];
+    }
+
     /// <summary>A date as a number. ML.NET knows no missing date; its least one stands for it here.</summary>
     public static double OfDate(DateTime date) => date.Ticks == 0 ? double.NaN : date.Ticks;
 

@@ -44,23 +44,85 @@ public sealed class TableVaeModel
     /// Values that columns have to have, by name, as text, number or bool; null as the value stands for a missing cell. The other columns are drawn beside them; null for no
     /// conditions.
     /// </param>
+    /// <param name="excluded">
+    /// Rows that must not come again, cell for cell, as those that the model was trained on; with at least the model's columns. Copies are drawn anew. Null for none.
+    /// </param>
     /// <returns>Rows with the columns of the table that the model has, of the same types, in memory.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or a column of <paramref name="excluded"/> is missing or of another type.</exception>
     /// <exception cref="ArgumentException">A condition names no column of the model, or a value that it cannot have.</exception>
-    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null)
+    /// <exception cref="InvalidOperationException">Nearly all rows that the model draws are among the excluded ones.</exception>
+    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null, IDataView? excluded = null)
     {
         Check.AtLeast(count, 0);
-        var random = new SeededRandom(seed);
-        var output = new Drawn(Schema, count);
+        var copies = excluded is null ? null : Rows(Read(excluded, CancellationToken.None));
         if (count == 0)
-            return output.ToView();
-        if (where is not { Count: > 0 })
+            return new Drawn(Schema, 0).ToView();
+        var (given, asked) = where is { Count: > 0 } ? Conditions(where) : (null, null);
+        var random = new SeededRandom(seed);
+        using var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: given is not null, typed: false, neverMissing: false));
+        var output = Draw(count);
+        if (copies is null)
+            return output;
+        // As many again as were copies, until none is.
+        const int MostRounds = 100;
+        int[] left = Copies(output);
+        for (int round = 0; left.Length > 0; round++)
         {
-            using var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: false, typed: false, neverMissing: false));
-            for (int start = 0; start < count; start += BlockSize)
-                output.Take(session, start, Math.Min(BlockSize, count - start), random);
-            return output.ToView();
+            if (round == MostRounds)
+            {
+                throw new InvalidOperationException(Check.Invariant(
+                    $"Of {count} rows {left.Length} are among the excluded ones still after they have been drawn anew {MostRounds} times: the model has hardly any others."));
+            }
+            var more = Draw(left.Length);
+            for (int c = 0; c < output.Columns.Count; c++)
+            {
+                for (int k = 0; k < left.Length; k++)
+                    output.Columns[c].Set(left[k], more.Columns[c], k);
+            }
+            left = [.. Copies(more).Select(k => left[k])];
         }
+        return output;
+
+        TableDataView Draw(int rows)
+        {
+            var drawn = new Drawn(Schema, rows);
+            for (int start = 0; start < rows; start += BlockSize)
+            {
+                int block = Math.Min(BlockSize, rows - start);
+                drawn.Take(session, start, block, random, given is null ? null : [.. Enumerable.Repeat(given, block).SelectMany(part => part)]);
+            }
+            // Numbers are given as bins; the very values that were asked for stand in the rows.
+            return drawn.ToView(asked);
+        }
+
+        int[] Copies(TableDataView rows) => [.. Keys(rows.Columns).Select((key, row) => (key, row)).Where(item => copies.Contains(item.key)).Select(item => item.row)];
+    }
+
+    private static HashSet<string> Rows(RawColumn[] columns) => new(Keys(columns), StringComparer.Ordinal);
+
+    /// <summary>A text for each row that only rows of the same cells have.</summary>
+    private static IEnumerable<string> Keys(IReadOnlyList<RawColumn> columns)
+    {
+        var key = new System.Text.StringBuilder();
+        for (int row = 0; row < columns[0].Rows; row++)
+        {
+            key.Clear();
+            foreach (var column in columns)
+            {
+                if (column.Numbers is { } numbers)
+                    key.Append(System.Globalization.CultureInfo.InvariantCulture, $"{numbers[row]:R}\n");
+                else if (column.Codes![row] is >= 0 and int code)
+                    key.Append(System.Globalization.CultureInfo.InvariantCulture, $"{column.Texts![code].Length}:{column.Texts[code]}\n");
+                else
+                    key.Append('\n');
+            }
+            yield return key.ToString();
+        }
+    }
+
+    /// <summary>Tokens of what is given, -1 where a cell is to be drawn, and the cells that were asked for.</summary>
+    private (long[] Given, Dictionary<string, RawColumn> Asked) Conditions(IReadOnlyDictionary<string, object> where)
+    {
         foreach (string name in where.Keys)
         {
             if (!Schema.Codecs.Any(codec => codec.Name == name))
@@ -85,16 +147,7 @@ public sealed class TableVaeModel
             }
             at += codec.HasLeaves ? 2 : 1;
         }
-        using (var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: true, typed: false, neverMissing: false)))
-        {
-            for (int start = 0; start < count; start += BlockSize)
-            {
-                int rows = Math.Min(BlockSize, count - start);
-                output.Take(session, start, rows, random, [.. Enumerable.Repeat(givenRow, rows).SelectMany(part => part)]);
-            }
-        }
-        // Numbers are given as bins; the very values that were asked for stand in the rows.
-        return output.ToView(row1.Where(column => where.ContainsKey(column.Name)).ToDictionary(column => column.Name, StringComparer.Ordinal));
+        return (givenRow, row1.Where(column => where.ContainsKey(column.Name)).ToDictionary(column => column.Name, StringComparer.Ordinal));
     }
 
     /// <summary>

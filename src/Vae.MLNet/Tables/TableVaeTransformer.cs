@@ -61,9 +61,12 @@ public sealed class TableVaeTransformer : FittedTransformer
     /// <param name="count">How many.</param>
     /// <param name="seed">Seed: the same one gives the same rows.</param>
     /// <param name="where">Values that columns have to have, by name; null for none.</param>
+    /// <param name="excluded">Rows that must not come again, cell for cell, as those that the model was trained on; null for none.</param>
     /// <returns>Rows with the columns of the table, of the same types.</returns>
     /// <exception cref="ArgumentException">A condition names no column of the model, or a value that it never had.</exception>
-    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null) => Model.Synthesize(count, seed, where);
+    /// <exception cref="InvalidOperationException">Nearly all rows that the model draws are among the excluded ones.</exception>
+    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null, IDataView? excluded = null) =>
+        Model.Synthesize(count, seed, where, excluded);
 
     /// <summary>As vectors' autoencoders call the dimensions.</summary>
     internal static string[] LatentNames(int latent) => [.. Enumerable.Range(0, latent).Select(i => Check.Invariant($"z{i}"))];

@@ -254,6 +254,41 @@ public sealed class TableVaeTests
         Assert.IsTrue(outputs["length"].AsEnumerable<float>().All(length => float.IsNaN(length) || length is > 0 and < 45));
     }
 
+    [TestMethod]
+    public void Synthesize_ExcludedRowsDoNotComeAgain()
+    {
+        var random = new Random(1);
+        string[] letters = ["a", "b", "c", "d"];
+        var table = new TableDataView(
+        [
+            RawColumn.OfTexts("left", TextDataViewType.Instance, [.. Enumerable.Range(0, 300).Select(_ => random.Next(4))], letters),
+            RawColumn.OfTexts("right", TextDataViewType.Instance, [.. Enumerable.Range(0, 300).Select(_ => random.Next(4))], letters),
+            RawColumn.OfNumbers("digit", NumberDataViewType.Int32, [.. Enumerable.Range(0, 300).Select(_ => (double)random.Next(5))]),
+        ], 300);
+        using var model = Ml.Vae.TableAutoencoder(Quick(200)).Fit(table);
+        string[] rows(IDataView view) => [.. view.GetColumn<string>("left").Zip(view.GetColumn<string>("right"), view.GetColumn<int>("digit")).Select(row => $"{row.First}{row.Second}{row.Third}")];
+        int[] first = [.. Enumerable.Range(0, 150)];
+        var excluded = new TableDataView([.. table.Columns.Select(column => column.Select(first))], first.Length);
+        string[] free = rows(model.Synthesize(500, seed: 2)), others = rows(model.Synthesize(500, seed: 2, excluded: excluded));
+        Assert.IsTrue(free.Intersect(rows(excluded)).Any());
+        Assert.IsFalse(others.Intersect(rows(excluded)).Any());
+        // What was no copy stays as it was.
+        Assert.AreEqual(free.Count(row => !rows(excluded).Contains(row)), free.Zip(others).Count(pair => pair.First == pair.Second));
+        string[] given = rows(model.Synthesize(100, 2, new Dictionary<string, object> { ["left"] = "b" }, excluded));
+        Assert.IsTrue(given.All(row => row[0] == 'b') && !given.Intersect(rows(excluded)).Any());
+        // Every row that there is: nothing is left to draw.
+        int[] all = [.. Enumerable.Range(0, 80)];
+        var everything = new TableDataView(
+        [
+            RawColumn.OfTexts("left", TextDataViewType.Instance, [.. all.Select(i => i % 4)], letters),
+            RawColumn.OfTexts("right", TextDataViewType.Instance, [.. all.Select(i => i / 4 % 4)], letters),
+            RawColumn.OfNumbers("digit", NumberDataViewType.Int32, [.. all.Select(i => (double)(i / 16))]),
+        ], 80);
+        Assert.Contains("among the excluded ones", Assert.ThrowsExactly<InvalidOperationException>(() => model.Synthesize(5, 1, null, everything)).Message);
+        var lacking = new TableDataView([.. excluded.Columns.Take(2)], first.Length);
+        Assert.Contains("'digit'", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => model.Synthesize(5, 1, null, lacking)).Message);
+    }
+
     /// <summary>
     /// Of a number with parts in some bins and none in others: what is drawn behind it goes with it as it did in the table. A part that is settled by its bin must not be drawn,
     /// for the columns behind never saw another one.

@@ -47,6 +47,7 @@ internal static class TypedTables
         Expect.That(columns[1].Values.Count == 2 && columns[1].States == 2 && columns[1].PooledValues == 0 && columns[3].Reason.Length > 0, "texts are known");
 
         IDataView rows = model.Synthesize(50, seed: 7);
+        Expect.That(model.Synthesize(50, seed: 7, excluded: table).Schema.Count == 3, "rows are drawn that are not in the table");
         IDataView red = model.Model.Synthesize(20, 7, new Dictionary<string, object> { ["colour"] = "red" });
         Expect.That(rows.Schema.Count == 3 && red.GetColumn<string>("colour").All(colour => colour == "red"), "rows are drawn, with columns given too");
         ml.Vae.SaveTable(rows, Path.Combine(folder, "new.csv"));
