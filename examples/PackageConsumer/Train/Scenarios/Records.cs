@@ -37,10 +37,6 @@ internal static class Records
         Expect.That(difference.ToJson().Contains("\"auc\"", StringComparison.OrdinalIgnoreCase), "a comparison is written as JSON");
         Expect.That(difference.Equals(difference with { Columns = [.. difference.Columns] }), "a comparison is its figures");
 
-        var check = new TableTrainingCheck(100, 4, 1, 2);
-        var training = new TableTrainingHistory { TrainingRows = 90, ValidationRows = 10, Steps = 100, StoppedEarly = false, Checks = [check] };
-        Expect.That(training.Best == check, "the best look of a table's training is that of the least loss");
-
         var agreement = new StatisticAgreement(1, 1, 2, [(0.5f, 0.5f)]);
         Expect.That(agreement.Equals(agreement with { Points = [(0.5f, 0.5f)] }), "an agreement is its figures");
         var sites = new SiteConservation([(1, 'A', 1)], 1);
