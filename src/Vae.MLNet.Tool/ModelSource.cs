@@ -146,7 +146,8 @@ internal sealed class ModelSource
         }
         catch (Exception e) when (e is not (IOException or UnauthorizedAccessException))
         {
-            throw new InvalidDataException($"'{path}': {e.Message}; a saved pipeline of ML.NET is expected.", e);
+            // ML.NET says no more than "Error during class instantiation" itself.
+            throw new InvalidDataException($"'{path}': {e.GetBaseException().Message}; a saved pipeline of ML.NET is expected.", e);
         }
         return (context.Vae.Rehydrate(loaded), schema);
     }

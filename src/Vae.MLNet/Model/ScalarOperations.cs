@@ -71,7 +71,7 @@ internal static class ScalarOperations
     }
 
     /// <summary>x + weight · (end - x).</summary>
-    public static Tensor TowardsInPlace(this Tensor x, Tensor end, double weight) => x.add_((end - x).TimesInPlace(weight));
+    public static Tensor TowardsInPlace(this Tensor x, Tensor end, double weight) => x.PlusInPlace((end - x).TimesInPlace(weight));
 
     /// <summary>log(1 + exp(x)), in the form that neither overflows nor cancels.</summary>
     public static Tensor Softplus(this Tensor x) => x.relu().Plus(x.abs().neg().exp().log1p());
