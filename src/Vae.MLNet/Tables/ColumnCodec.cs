@@ -84,7 +84,7 @@ internal sealed record ColumnCodec
     public double OutsideWeight { get; init; } = FenceWeight;
 
     /// <summary>The same of what is within the range and beyond a fence, and the least <see cref="OutsideWeight"/>.</summary>
-    public const double FenceWeight = 4;
+    public const double FenceWeight = 8;
 
     /// <summary>Whether no cell has a value.</summary>
     public bool AllMissing { get; init; }
@@ -250,12 +250,12 @@ internal sealed record ColumnCodec
     private static double StepOf(List<(double Value, int Count)> dates) =>
         new double[] { TimeSpan.TicksPerDay, TimeSpan.TicksPerMinute, TimeSpan.TicksPerSecond }.FirstOrDefault(step => dates.TrueForAll(date => date.Value % step == 0), 1);
 
-    /// <summary>As far again beyond the last hundredth (two rows at least) as it lies from the median, and half of that.</summary>
+    /// <summary>Beyond the last hundredth (two rows at least) by half as much as it lies from the median, and a deviation.</summary>
     private static double Fence(double[] sorted, bool high)
     {
         int tail = Math.Min(Math.Max(2, sorted.Length / 100), sorted.Length - 1);
         double edge = sorted[high ? sorted.Length - 1 - tail : tail], median = sorted[sorted.Length / 2];
-        double fence = edge + 1.5 * (edge - median) + (high ? 1 : -1) * SpreadOf(sorted);
+        double fence = edge + 0.5 * (edge - median) + (high ? 1 : -1) * SpreadOf(sorted);
         return double.IsFinite(fence) ? fence : sorted[high ? ^1 : 0];
     }
 

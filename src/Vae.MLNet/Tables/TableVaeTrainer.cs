@@ -22,7 +22,7 @@ namespace Vae.MLNet;
 /// so it gives the likelihood of a row exactly, and draws rows and fills gaps without one. The latent vector is the embedding of a row.</para>
 /// <para>The score of a row is the sum over its columns of minus the log probability of the cell beside all others and of the cell by itself, in nats, and for numbers
 /// beyond all that was seen w log(1 + distance / spread), w being such that a number by its column's range beyond is odder than all but a thousandth of the training rows;
-/// of single numbers within the range but far beyond the last hundredth of the rows, which may be errors, 4 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
+/// of single numbers within the range but far beyond the last hundredth of the rows, which may be errors, 8 log(1 + distance / spread). A text that was never seen counts log(rows + 1).</para>
 ///
 /// | | |
 /// |---|---|
