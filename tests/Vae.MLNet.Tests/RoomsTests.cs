@@ -13,7 +13,7 @@ public sealed partial class RoomsTests
         ["Onnx"],
         ["Scoring"],
         ["Training"],
-        ["Conformations", "Sequences", "Anomaly", "Imputation", "Evaluation", "Tables", "Priors"],
+        ["Conformations", "Sequences", "Anomaly", "Imputation", "Evaluation", "Tables", "Priors", "ChainDecoding"],
         ["Pipelines"],
         [""],
     ];

@@ -82,6 +82,13 @@ internal static partial class VaeGraphs
         return graph.ToBytes();
     }
 
+    /// <summary>Adds the decoder's mean, in units of the data and under a name of its own.</summary>
+    public static string DecodeMean(OnnxGraph graph, VaeModel model, string z, string name)
+    {
+        Decode(graph, model, z, name, null);
+        return name;
+    }
+
     public static bool HasLogits(VaeModel model) => model.Options.Likelihood is Likelihood.Bernoulli or Likelihood.Categorical;
 
     /// <summary>Names of the values a full graph gives; null for what is not wanted.</summary>

@@ -12,7 +12,7 @@ internal static class VaeMetadata
         Residual = "vae.residual", Parameters = "vae.parameters.";
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
-        AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler";
+        AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler", ChainDecoderKind = "chain-decoder";
 
     /// <summary>Of an anomaly detector: score above which a row is labelled. Of a detector or a sequence model: networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
     public const string Threshold = "vae.threshold", Members = "vae.members", Iterations = "vae.iterations";
@@ -38,6 +38,9 @@ internal static class VaeMetadata
 
     /// <summary>JSON object of the layout of a sequence model's columns.</summary>
     public const string SequenceLayout = "vae.sequence_layout";
+
+    /// <summary>Of a chain decoder: JSON object of the mixture of normal distributions that its latent vectors are drawn from.</summary>
+    public const string Prior = "vae.prior";
 
     /// <summary>JSON of a table's columns and of how their cells become tokens.</summary>
     public const string Table = "vae.table";

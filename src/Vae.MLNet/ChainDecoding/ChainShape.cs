@@ -1,4 +1,4 @@
-namespace Vae.MLNet.Chains;
+namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>
 /// Sizes of a chain decoder and where its numbers stand. Bead i (1 and up) is drawn among candidates: a grid over quantiles of its bond length and, in the frame of the
@@ -16,7 +16,7 @@ internal sealed record ChainShape(int Beads, int Dimensions, int Latent)
     public const int Ghosts = 4;
 
     /// <summary>Intervals of a quantile function.</summary>
-    public const int Quantiles = 64;
+    public const int Quantiles = 1024;
 
     /// <summary>Hidden units of the context network.</summary>
     public const int Hidden = 128;

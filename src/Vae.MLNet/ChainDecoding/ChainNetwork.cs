@@ -2,7 +2,7 @@ using TorchSharp;
 using Vae.MLNet.Model;
 using static TorchSharp.torch;
 
-namespace Vae.MLNet.Chains;
+namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>The context network of a chain decoder on TorchSharp.</summary>
 internal sealed class ChainNetwork : IDisposable

@@ -1,4 +1,4 @@
-namespace Vae.MLNet.Chains;
+namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>
 /// Internal coordinates of each bead beside those before it, and their quantile functions among the training shapes. Candidates are spread evenly over quantiles, so the
@@ -81,24 +81,61 @@ internal sealed class ChainCoordinates
             double margin = Math.Max(0.02 * (high - low), 1e-6 * Math.Max(Math.Abs(high), 1e-3));
             (low, high) = (Math.Max(bend || low > 0 ? 0 : double.NegativeInfinity, low - margin), bend ? Math.Min(Math.PI, high + margin) : high + margin);
         }
-        for (int k = 0; k < function.Length; k++)
-        {
-            double place = (double)k / (function.Length - 1);
-            if (k == 0 || k == function.Length - 1)
-            {
-                function[k] = (float)(k == 0 ? low : high);
-                continue;
-            }
-            double at = place * (values.Length - 1);
-            int index = (int)at;
-            double value = index + 1 < values.Length ? values[index] + (at - index) * (values[index + 1] - values[index]) : values[index];
-            function[k] = (float)value;
-        }
+        var (places, knots) = Knots(values, low, high);
+        Interpolate(places, knots, function);
         if (circle)
             Spread(function, low, high);
         // Equal values leave no room to tell quantiles apart.
         for (int k = 1; k < function.Length; k++)
-            function[k] = Math.Max(function[k], function[k - 1] + 1e-6f * Math.Max(1e-3f, (float)(high - low)));
+            function[k] = Math.Max(function[k], function[k - 1] + 1e-7f * Math.Max(1e-3f, (float)(high - low)));
+    }
+
+    /// <summary>
+    /// Few places in the middle, so that chance does not make waves in the density, and more towards the ends: within an interval all values are alike, and tails are not.
+    /// </summary>
+    private static (double[] Places, double[] Values) Knots(double[] sorted, double low, double high)
+    {
+        const int Middle = 32;
+        var places = new List<double> { 0 };
+        for (double place = 2.0 / sorted.Length; place < 1.0 / Middle; place *= 2)
+            places.Add(place);
+        for (int k = 1; k < Middle; k++)
+            places.Add((double)k / Middle);
+        for (int k = places.Count - Middle; k >= 0; k--)
+            places.Add(1 - places[k]);
+        return ([.. places], [.. places.Select(place => place <= 0 ? low : place >= 1 ? high : At(place))]);
+
+        double At(double place)
+        {
+            double at = place * (sorted.Length - 1);
+            int k = Math.Min((int)at, sorted.Length - 2);
+            return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k]);
+        }
+    }
+
+    /// <summary>A smooth rising function through the knots (Fritsch and Carlson 1980, with harmonic means of neighbouring slopes).</summary>
+    private static void Interpolate(double[] x, double[] y, Span<float> function)
+    {
+        int n = x.Length;
+        double[] slopes = new double[n], secants = new double[n - 1];
+        for (int k = 0; k < n - 1; k++)
+            secants[k] = (y[k + 1] - y[k]) / (x[k + 1] - x[k]);
+        slopes[0] = secants[0];
+        slopes[n - 1] = secants[n - 2];
+        for (int k = 1; k < n - 1; k++)
+        {
+            double left = x[k] - x[k - 1], right = x[k + 1] - x[k], a = 2 * right + left, b = right + 2 * left;
+            slopes[k] = secants[k - 1] > 0 && secants[k] > 0 ? (a + b) / (a / secants[k - 1] + b / secants[k]) : 0;
+        }
+        int at = 0;
+        for (int k = 0; k < function.Length; k++)
+        {
+            double place = (double)k / (function.Length - 1);
+            while (at < n - 2 && x[at + 1] < place)
+                at++;
+            double width = x[at + 1] - x[at], t = (place - x[at]) / width, u = 1 - t;
+            function[k] = (float)(u * u * (1 + 2 * t) * y[at] + t * t * (1 + 2 * u) * y[at + 1] + t * u * width * (u * slopes[at] - t * slopes[at + 1]));
+        }
     }
 
     /// <summary>Mixes a little of the even distribution into a quantile function.</summary>

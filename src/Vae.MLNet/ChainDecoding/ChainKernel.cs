@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace Vae.MLNet.Chains;
+namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>
 /// The candidates of one bead of one chain and their energies: for each candidate the sum of what tables say of its distances to earlier beads and to beads of the mean
@@ -18,7 +18,7 @@ internal sealed class ChainKernel
     private readonly int[][] _knotIndex;
     private readonly float[] _x, _y, _z, _part;
     private readonly int[] _index;
-    private readonly int[] _tables;
+    private readonly int[] _tables, _used;
     private readonly float[] _sourceX, _sourceY, _sourceZ;
     private int _sources;
 
@@ -45,6 +45,7 @@ internal sealed class ChainKernel
         _index = new int[most * _padded];
         _part = new float[most * _padded];
         _tables = new int[most];
+        _used = new int[Candidates + 1];
         _sourceX = new float[most];
         _sourceY = new float[most];
         _sourceZ = new float[most];
@@ -146,54 +147,28 @@ internal sealed class ChainKernel
         }
     }
 
-    /// <summary>Energy of the bead where it truly is; its gradient is added with the given factor.</summary>
+    /// <summary>Moves the grid so that one of its candidates is where the bead truly is.</summary>
     /// <param name="chain">The chain, bead i included.</param>
-    /// <param name="i">The bead, whose candidates have just been evaluated.</param>
-    /// <param name="context">What the context network gave.</param>
-    /// <param name="tables">Tables.</param>
-    /// <param name="factor">Factor of the gradient.</param>
-    /// <param name="tableGradient">Gradient of tables; empty where none is wanted.</param>
-    /// <param name="contextGradient">Gradient of the context; empty where none is wanted.</param>
-    /// <param name="logDensity">Logarithm of the density of the grid there, by internal coordinates.</param>
-    public float Own(ReadOnlySpan<float> chain, int i, ReadOnlySpan<float> context, float[] tables, float factor, Span<float> tableGradient, Span<float> contextGradient,
-        out double logDensity)
+    /// <param name="i">The bead.</param>
+    /// <param name="shifts">Takes a number between 0 and 1 for each coordinate.</param>
+    /// <param name="logDensity">Takes the logarithm of the density of the grid's candidates there, by internal coordinates.</param>
+    /// <returns>The candidate.</returns>
+    public int Align(ReadOnlySpan<float> chain, int i, Span<float> shifts, out double logDensity)
     {
-        int d = _shape.Dimensions;
+        int d = _shape.Dimensions, candidate = 0;
         Span<float> frame = stackalloc float[9], own = stackalloc float[3];
         ChainCoordinates.Frame(chain, i, d, frame);
         ChainCoordinates.Internal(chain, i, d, frame, own);
-        float energy = 0;
         logDensity = 0;
-        int offset = 0;
         for (int c = 0; c < d; c++)
         {
-            int knots = _shape.ContextKnots[c];
-            float at = _coordinates.Place(i, c, own[c], out double log) * (knots - 1);
+            float at = _coordinates.Place(i, c, own[c], out double log) * _grid[c];
             logDensity += log;
-            int k = Math.Min((int)at, knots - 2);
-            float w = at - k;
-            energy += context[offset + k] + w * (context[offset + k + 1] - context[offset + k]);
-            if (!contextGradient.IsEmpty)
-            {
-                contextGradient[offset + k] += factor * (1 - w);
-                contextGradient[offset + k + 1] += factor * w;
-            }
-            offset += knots;
+            int cell = Math.Min((int)at, _grid[c] - 1);
+            shifts[c] = at - cell;
+            candidate = candidate * _grid[c] + cell;
         }
-        float x = chain[i * d], y = chain[i * d + 1], z = d == 3 ? chain[i * d + 2] : 0;
-        for (int s = 0; s < _sources; s++)
-        {
-            float at = MathF.Min(Distance(x, y, z, s) * _perUnit, ChainShape.Knots - 1.001f);
-            int k = (int)at, start = _tables[s] * ChainShape.Knots + k;
-            float w = at - k;
-            energy += tables[start] + w * (tables[start + 1] - tables[start]);
-            if (!tableGradient.IsEmpty)
-            {
-                tableGradient[start] += factor * (1 - w);
-                tableGradient[start + 1] += factor * w;
-            }
-        }
-        return energy;
+        return candidate;
     }
 
     /// <summary>Turns the energies into probabilities, in place.</summary>
@@ -213,16 +188,26 @@ internal sealed class ChainKernel
         return most + Math.Log(sum / Candidates);
     }
 
-    /// <summary>Adds the gradient of the normaliser, after <see cref="Normalize"/>.</summary>
-    public void AddGradient(float factor, Span<float> tableGradient, Span<float> contextGradient)
+    /// <summary>Adds the gradient of minus the logarithm of a candidate's probability, after <see cref="Normalize"/>.</summary>
+    public void AddGradient(int candidate, float factor, Span<float> tableGradient, Span<float> contextGradient)
     {
+        // Most candidates have next to no probability, and so no part in the gradient.
+        const float Negligible = 1e-7f;
         var shares = Energies;
+        shares[candidate] -= 1;
+        int count = 0;
+        for (int c = 0; c < Candidates; c++)
+        {
+            _used[count] = c;
+            count += MathF.Abs(shares[c]) > Negligible ? 1 : 0;
+        }
+        var used = _used.AsSpan(0, count);
         for (int s = 0; s < _sources; s++)
         {
             var own = tableGradient.Slice(_tables[s] * ChainShape.Knots, ChainShape.Knots);
             var index = _index.AsSpan(s * _padded, Candidates);
             var part = _part.AsSpan(s * _padded, Candidates);
-            for (int c = 0; c < index.Length; c++)
+            foreach (int c in used)
             {
                 float share = shares[c] * factor, up = share * part[c];
                 int k = index[c];

@@ -1,21 +1,19 @@
-using Vae.MLNet.Inference.Randomness;
-using Vae.MLNet.Model;
 using static TorchSharp.torch;
 
-namespace Vae.MLNet.Chains;
+namespace Vae.MLNet.ChainDecoding;
 
-internal sealed class ChainSampler(ChainShape shape, ChainCoordinates coordinates, float farthest, float[] network, float[] tables, float[] first)
+/// <summary>Draws shapes on TorchSharp and the kernel: what the exported graph is held against.</summary>
+internal static class ChainReference
 {
-    /// <summary>Numbers of noise a shape: normal ones for the first bead, then for each bead the shifts of the grid and the place among candidates.</summary>
-    public int Noise => shape.Dimensions + shape.Positions * (shape.Dimensions + 1);
-
-    public float[] Sample(float[] latents, float[] ghosts, float[] noise)
+    public static float[] Sample(ChainParts parts, float[] latents, float[] ghosts, float[] noise)
     {
+        var shape = parts.Shape;
+        int size = parts.NoiseSize;
         using var outer = NewDisposeScope();
         using var noGrad = no_grad();
         int count = latents.Length / shape.Latent, d = shape.Dimensions, width = shape.ContextOutputs;
-        float[] effective = ChainTraining.Effective(shape, tables);
-        using var net = new ChainNetwork(shape, tensor(network));
+        float[] effective = ChainTraining.Effective(shape, parts.Tables);
+        using var net = new ChainNetwork(shape, tensor(parts.Network).clone());
         var chains = new float[count * shape.Size];
         for (int row = 0; row < count; row++)
         {
@@ -23,12 +21,12 @@ internal sealed class ChainSampler(ChainShape shape, ChainCoordinates coordinate
             {
                 float sum = 0;
                 for (int e = 0; e <= c; e++)
-                    sum += first[c * d + e] * noise[row * Noise + e];
+                    sum += parts.First[c * d + e] * noise[row * size + e];
                 chains[row * shape.Size + c] = ghosts[row * shape.Size + c] + sum;
             }
         }
         var features = new float[count * shape.Inputs];
-        var local = new ThreadLocal<ChainKernel>(() => new(shape, coordinates, farthest, ChainTraining.FineGrid(d)));
+        using var local = new ThreadLocal<ChainKernel>(() => new(shape, parts.Coordinates, parts.Farthest, parts.Grid));
         for (int i = 1; i < shape.Beads; i++)
         {
             int bead = i;
@@ -41,7 +39,7 @@ internal sealed class ChainSampler(ChainShape shape, ChainCoordinates coordinate
             {
                 var kernel = local.Value!;
                 var chain = chains.AsSpan(row * shape.Size, shape.Size);
-                var own = noise.AsSpan(row * Noise + d + (bead - 1) * (d + 1), d + 1);
+                var own = noise.AsSpan(row * size + d + (bead - 1) * (d + 1), d + 1);
                 kernel.Evaluate(chain, ghosts.AsSpan(row * shape.Size, shape.Size), bead, own[..d], context.AsSpan(row * width, width), effective);
                 kernel.Normalize();
                 float place = own[d];

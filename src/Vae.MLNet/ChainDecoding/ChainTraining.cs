@@ -5,20 +5,20 @@ using Vae.MLNet.Model;
 using Vae.MLNet.Training;
 using static TorchSharp.torch;
 
-namespace Vae.MLNet.Chains;
+namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>Settings of a chain decoder's training, all settled.</summary>
 internal sealed record ChainTrainingSettings
 {
     public required int Seed { get; init; }
 
-    public int Steps { get; init; } = 6000;
+    public int Steps { get; init; } = 2500;
 
     public int BatchSize { get; init; } = 64;
 
     public float LearningRate { get; init; } = 2e-3f;
 
-    public float TableRate { get; init; } = 2e-2f;
+    public float TableRate { get; init; } = 1e-2f;
 
     public float WeightDecay { get; init; } = 0.01f;
 
@@ -33,9 +33,6 @@ internal sealed record ChainTrainingSettings
     /// <summary>Candidates along each coordinate in training.</summary>
     public int[]? Grid { get; init; }
 }
-
-/// <summary>One look at the validation rows.</summary>
-internal sealed record ChainTrainingCheck(int Step, double NegativeLogLikelihood);
 
 /// <summary>Trains what gives each bead from the latent vector and the beads before it.</summary>
 internal sealed class ChainTraining
@@ -70,14 +67,12 @@ internal sealed class ChainTraining
         _rows = chains.Length / shape.Size;
     }
 
-    public List<ChainTrainingCheck> Checks { get; } = [];
+    public List<ChainDecoderCheck> Checks { get; } = [];
 
-    public static int[] TrainingGrid(int dimensions) => dimensions == 2 ? [6, 40] : [4, 6, 24];
-
-    public static int[] FineGrid(int dimensions) => dimensions == 2 ? [10, 72] : [6, 10, 36];
+    public static int[] DefaultGrid(int dimensions) => dimensions == 2 ? [8, 64] : [4, 8, 32];
 
     /// <returns>Parameters of the network and tables, those of the best look.</returns>
-    public (float[] Network, float[] Tables) Run(Action<int, ChainTrainingCheck?>? report, CancellationToken cancellationToken)
+    public (float[] Network, float[] Tables) Run(Action<int, ChainDecoderCheck?>? report, CancellationToken cancellationToken)
     {
         TorchRuntime.EnsureLoaded();
         int threads = TorchThreads.Of(_settings.Threads);
@@ -97,7 +92,7 @@ internal sealed class ChainTraining
         // The number of slices settles how sums round, so it must not depend on anything but the number of threads.
         int parts = threads, validation = (int)Math.Round(_rows * _settings.ValidationShare), training = _rows - validation;
         long[] held = [.. Enumerable.Range(training, validation).Select(row => (long)row)];
-        var kernels = Enumerable.Range(0, parts).Select(_ => new ChainKernel(_shape, _coordinates, _farthest, _settings.Grid ?? TrainingGrid(_shape.Dimensions))).ToArray();
+        var kernels = Enumerable.Range(0, parts).Select(_ => new ChainKernel(_shape, _coordinates, _farthest, _settings.Grid ?? DefaultGrid(_shape.Dimensions))).ToArray();
         var tableGradients = Enumerable.Range(0, parts).Select(_ => new float[tableSize]).ToArray();
         int batch = Math.Min(_settings.BatchSize, training), positions = _shape.Positions;
         float[] features = new float[batch * positions * _shape.Inputs], contextGradient = new float[batch * positions * _shape.ContextOutputs];
@@ -134,11 +129,9 @@ internal sealed class ChainTraining
                 Array.Clear(contextGradient);
                 int width = _shape.ContextOutputs;
                 float factor = 1f / batch;
-                ulong noise = SeedStream.Derive(_settings.Seed, Purpose.Sample, step);
                 slices.Run(parts, part =>
                 {
                     Array.Clear(tableGradients[part]);
-                    Span<float> shifts = stackalloc float[3];
                     Each(part, parts, batch, row =>
                     {
                         Span<float> shifts = stackalloc float[3];
@@ -146,14 +139,11 @@ internal sealed class ChainTraining
                         for (int i = 1; i <= positions; i++)
                         {
                             int place = row * positions + i - 1;
-                            for (int c = 0; c < _shape.Dimensions; c++)
-                                shifts[c] = (SeedStream.Mix(noise + (ulong)(place * 3 + c)) >> 40) * (1f / (1 << 24));
                             var own = context.AsSpan(place * width, width);
-                            var gradient = contextGradient.AsSpan(place * width, width);
+                            int candidate = kernels[part].Align(chain, i, shifts, out _);
                             kernels[part].Evaluate(chain, mean, i, shifts, own, tables);
-                            kernels[part].Own(chain, i, own, tables, -factor, tableGradients[part], gradient, out _);
                             kernels[part].Normalize();
-                            kernels[part].AddGradient(factor, tableGradients[part], gradient);
+                            kernels[part].AddGradient(candidate, factor, tableGradients[part], contextGradient.AsSpan(place * width, width));
                         }
                     });
                 });
@@ -181,7 +171,7 @@ internal sealed class ChainTraining
                     report?.Invoke(step, null);
                 continue;
             }
-            var check = new ChainTrainingCheck(step, LogLoss(averaged, Effective(averageTables), held, slices, parts));
+            var check = new ChainDecoderCheck(step, LogLoss(averaged, Effective(averageTables), held, slices, parts));
             Checks.Add(check);
             report?.Invoke(step, check);
             if (check.NegativeLogLikelihood < bestLoss)
@@ -206,7 +196,7 @@ internal sealed class ChainTraining
         int used = Math.Min(rows.Length, 2000), positions = _shape.Positions, width = _shape.ContextOutputs, start = (int)rows[0];
         float[] latents = Draw(start, used, SeedStream.ToSeed(SeedStream.Derive(_settings.Seed, Purpose.Validation)));
         float[] ghosts = _decode(latents);
-        var kernels = Enumerable.Range(0, parts).Select(_ => new ChainKernel(_shape, _coordinates, _farthest, FineGrid(_shape.Dimensions))).ToArray();
+        var kernels = Enumerable.Range(0, parts).Select(_ => new ChainKernel(_shape, _coordinates, _farthest, _settings.Grid ?? DefaultGrid(_shape.Dimensions))).ToArray();
         var features = new float[used * positions * _shape.Inputs];
         slices.Run(parts, part => Each(part, parts, used, row =>
         {
@@ -218,13 +208,14 @@ internal sealed class ChainTraining
         var sums = new double[used];
         slices.Run(parts, part => Each(part, parts, used, row =>
         {
-            ReadOnlySpan<float> shifts = [0.5f, 0.5f, 0.5f];
+            Span<float> shifts = stackalloc float[3];
             var (chain, mean, _) = Row(row + start, ghosts, latents, start);
             for (int i = 1; i <= positions; i++)
             {
                 var own = context.AsSpan((row * positions + i - 1) * width, width);
+                int candidate = kernels[part].Align(chain, i, shifts, out double logDensity);
                 kernels[part].Evaluate(chain, mean, i, shifts, own, tables);
-                float energy = kernels[part].Own(chain, i, own, tables, 0, [], [], out double logDensity);
+                float energy = kernels[part].Energies[candidate];
                 sums[row] -= energy - kernels[part].Normalize() + logDensity;
             }
         }));

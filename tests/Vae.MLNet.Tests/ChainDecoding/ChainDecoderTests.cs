@@ -1,0 +1,191 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Vae.MLNet.ChainDecoding;
+using Vae.MLNet.Inference;
+using Vae.MLNet.Onnx;
+
+namespace Vae.MLNet.Tests.ChainDecoding;
+
+[TestClass]
+public sealed class ChainDecoderTests
+{
+    private sealed class Row
+    {
+        public float[] Shape { get; set; } = [];
+    }
+
+    /// <summary>Chains with bonds near one, angles that bend one way or the other by turns, and no two beads nearer than 0.8.</summary>
+    private static float[][] Chains(int count, int beads, int dimensions, int seed = 3)
+    {
+        var random = new Random(seed);
+        var shapes = new List<float[]>();
+        while (shapes.Count < count)
+        {
+            var shape = new float[beads * dimensions];
+            double[] way = [1, 0, 0];
+            bool apart = true;
+            for (int i = 1; i < beads && apart; i++)
+            {
+                for (int c = 0; c < dimensions; c++)
+                    way[c] += 0.9 * (random.NextDouble() - 0.5) * 2;
+                double norm = Math.Sqrt(way.Take(dimensions).Sum(x => x * x)), bond = 0.95 + 0.1 * random.NextDouble();
+                for (int c = 0; c < dimensions; c++)
+                {
+                    way[c] /= norm;
+                    shape[i * dimensions + c] = shape[(i - 1) * dimensions + c] + (float)(bond * way[c]);
+                }
+                for (int j = 0; j < i - 1; j++)
+                    apart &= Distance(shape, i, j, dimensions) > 0.8;
+            }
+            if (apart)
+                shapes.Add(shape);
+        }
+        return [.. shapes];
+    }
+
+    private static double Distance(ReadOnlySpan<float> shape, int i, int j, int d)
+    {
+        double sum = 0;
+        for (int c = 0; c < d; c++)
+            sum += (shape[i * d + c] - shape[j * d + c]) * (shape[i * d + c] - shape[j * d + c]);
+        return Math.Sqrt(sum);
+    }
+
+    private static (VaeTransformer Model, IDataView Data) Train(float[][] chains, int dimensions, int epochs = 3)
+    {
+        var ml = new MLContext(1);
+        var definition = SchemaDefinition.Create(typeof(Row));
+        definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, chains[0].Length);
+        var data = ml.Data.LoadFromEnumerable(chains.Select(shape => new Row { Shape = shape }), definition);
+        var centered = ml.Vae.CenterConformations("Centered", "Shape", dimensions).Append(ml.Vae.AlignPrincipalAxes("Aligned", "Centered", dimensions)).Fit(data).Transform(data);
+        var model = ml.Vae.VariationalAutoencoder("Latent", "Aligned", new VaeTrainer.Options
+        {
+            LatentDimension = 2,
+            HiddenLayers = [32],
+            Scaling = InputScaling.None,
+            Beta = 0.01f,
+            Epochs = epochs,
+            Seed = 1,
+        }).Fit(centered);
+        return (model, centered);
+    }
+
+    [TestMethod]
+    [DataRow(2)]
+    [DataRow(3)]
+    public void Export_GraphDrawsWhatTheKernelDraws(int dimensions)
+    {
+        var (model, data) = Train(Chains(200, 7, dimensions), dimensions);
+        using var owner = model;
+        var decoder = new MLContext().Vae.FitChainDecoder(model, data, dimensions, new() { Steps = 40, BatchSize = 32, Seed = 2 });
+        using var sampler = ChainSampler.Load(decoder.ToOnnx());
+        Assert.AreEqual(7, sampler.Beads);
+        Assert.AreEqual(decoder.Parts.NoiseSize, sampler.NoiseSize);
+
+        const int Count = 300;
+        var drawn = sampler.Sample(Count, 5);
+        using var means = VaeDecoder.Load(VaeGraphs.DecoderFile(model.Model, false));
+        var ghosts = new float[Count * sampler.FeatureCount];
+        means.Decode(drawn.Latents.ToArray(), ghosts);
+        float[] expected = ChainReference.Sample(decoder.Parts, drawn.Latents.ToArray(), ghosts, sampler.Noise(Count, 5));
+        int same = Enumerable.Range(0, Count).Count(row => Enumerable.Range(0, sampler.FeatureCount)
+            .All(k => Math.Abs(expected[row * sampler.FeatureCount + k] - drawn.Output(row)[k]) < 1e-3));
+        // A place within rounding of the border between two candidates may fall to either.
+        Assert.IsGreaterThan(Count * 97 / 100, same, $"{same} of {Count}");
+    }
+
+    [TestMethod]
+    [DataRow(2)]
+    [DataRow(3)]
+    public void Samples_KeepBondsAndDistancesAndFollowTheLatentVector(int dimensions)
+    {
+        float[][] chains = Chains(1000, 8, dimensions);
+        var (model, data) = Train(chains, dimensions, epochs: 40);
+        using var owner = model;
+        var decoder = new MLContext().Vae.FitChainDecoder(model, data, dimensions, new() { Steps = dimensions == 2 ? 400 : 300, Seed = 2 });
+        Assert.IsNotEmpty(decoder.Checks);
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".onnx");
+        decoder.Export(path);
+        using var sampler = ChainSampler.Load(path);
+        File.Delete(path);
+        var drawn = sampler.Sample(500, 1);
+        int bonds = 0, near = 0, contacts = 0;
+        double meanRg = 0, drawnRg = 0;
+        for (int row = 0; row < 500; row++)
+        {
+            var shape = drawn.Output(row);
+            for (int i = 1; i < 8; i++)
+            {
+                Assert.IsTrue(Distance(shape, i, i - 1, dimensions) is > 0.9 and < 1.1);
+                bonds++;
+                for (int j = 0; j < i - 1; j++)
+                {
+                    contacts++;
+                    near += Distance(shape, i, j, dimensions) < 0.78 ? 1 : 0;
+                }
+            }
+            drawnRg += End(shape);
+        }
+        foreach (float[] chain in chains)
+            meanRg += End(chain) / 2;
+        Assert.AreEqual(500 * 7, bonds);
+        Assert.IsLessThan(contacts / 100, near, "Beads overlap.");
+        Assert.AreEqual(1, drawnRg / meanRg, 0.1, "Chains are as long from end to end.");
+
+        double End(ReadOnlySpan<float> shape) => Distance(shape, 0, 7, dimensions);
+    }
+
+    [TestMethod]
+    public void Fit_SameSeedGivesTheSameBytes()
+    {
+        var (model, data) = Train(Chains(120, 6, 2), 2);
+        using var owner = model;
+        var ml = new MLContext();
+        byte[] first = ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 30, Seed = 4, Threads = 2 }).ToOnnx();
+        byte[] second = ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 30, Seed = 4, Threads = 2 }).ToOnnx();
+        byte[] other = ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 30, Seed = 5, Threads = 2 }).ToOnnx();
+        Assert.AreSequenceEqual(first, second);
+        Assert.IsFalse(first.SequenceEqual(other));
+        using var sampler = ChainSampler.Load(first);
+        Assert.AreSequenceEqual(sampler.Sample(20, 3).Outputs.ToArray(), sampler.Sample(20, 3).Outputs.ToArray());
+        var film = sampler.Interpolate(sampler.Sample(1, 1).Latents, sampler.Sample(1, 2).Latents, 5, seed: 9);
+        Assert.AreEqual(5, film.Count);
+    }
+
+    [TestMethod]
+    public void Fit_RefusesWhatItCannotUse()
+    {
+        var ml = new MLContext();
+        var (model, data) = Train(Chains(60, 6, 2), 2);
+        using var owner = model;
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => ml.Vae.FitChainDecoder(model, data, 4)).Message, "dimensions");
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 0 })).Message, "Steps");
+        StringAssert.Contains(Assert.ThrowsExactly<InvalidOperationException>(() => ml.Vae.FitChainDecoder(model, ml.Data.TakeRows(data, 5), 2)).Message, "20 rows");
+        using var source = new CancellationTokenSource();
+        source.Cancel();
+        Assert.ThrowsExactly<OperationCanceledException>(() => ml.Vae.FitChainDecoder(model, data, 2, new() { CancellationToken = source.Token }));
+        byte[] bytes = ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 5 }).ToOnnx();
+        Assert.ThrowsExactly<InvalidDataException>(() => VaeDecoder.Load(bytes));
+        Assert.ThrowsExactly<InvalidDataException>(() => ChainSampler.Load(bytes.AsMemory(0, bytes.Length / 2)));
+        using var sampler = ChainSampler.Load(bytes);
+        Assert.ThrowsExactly<ArgumentException>(() => sampler.Decode(new float[2], new float[3], new float[12]));
+    }
+
+    [TestMethod]
+    public void Coordinates_PlaceAndValueAreInverse()
+    {
+        foreach (int dimensions in new[] { 2, 3 })
+        {
+            float[] flat = [.. Chains(300, 6, dimensions).SelectMany(shape => shape)];
+            var coordinates = ChainCoordinates.Fit(flat, 6, dimensions);
+            for (int bead = 1; bead < 6; bead++)
+            {
+                for (int c = 0; c < dimensions; c++)
+                {
+                    for (float place = 0.01f; place < 1; place += 0.013f)
+                        Assert.AreEqual(place, coordinates.Place(bead, c, coordinates.Value(bead, c, place)), 0.002f);
+                }
+            }
+        }
+    }
+}
