@@ -148,7 +148,7 @@ public sealed class ChainDecoderTests
         Assert.IsFalse(first.SequenceEqual(other));
         using var sampler = ChainSampler.Load(first);
         Assert.AreSequenceEqual(sampler.Sample(20, 3).Outputs.ToArray(), sampler.Sample(20, 3).Outputs.ToArray());
-        var film = sampler.Interpolate(sampler.Sample(1, 1).Latents, sampler.Sample(1, 2).Latents, 5, seed: 9);
+        var film = sampler.Interpolate(sampler.Sample(1, 1).Latents.Span, sampler.Sample(1, 2).Latents.Span, 5, seed: 9);
         Assert.AreEqual(5, film.Count);
     }
 
