@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using BeadSpringPolymer.Simulation;
@@ -26,6 +27,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
     public void Run()
     {
+        long start = Stopwatch.GetTimestamp();
         Directory.CreateDirectory(_folder);
         var context = new MLContext(seed: options.Seed);
         var frames = context.Vae.LoadNumPy(Data(), Conformation);
@@ -54,11 +56,14 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         canonical.Vae.ExportDecoder(Path("decoder.onnx"), withGradient: true);
         canonical.Vae.ExportEncoder(Path("encoder.onnx"));
         design.Vae.ExportDecoder(Path("design-decoder.onnx"), withGradient: true);
+        // The mean of many shapes is no shape: what the course's own map decodes to is drawn bead by bead instead.
+        FitChain(context, canonical, frames).Export(Path("chain-decoder.onnx"));
 
         // From here on only the exported files are used, through Vae.MLNet.Inference.
         using var decoder = VaeDecoder.Load(Path("decoder.onnx"));
         using var designer = VaeDecoder.Load(Path("design-decoder.onnx"));
-        var results = Use(decoder, designer, canonical, course, design, beads);
+        using var sampler = ChainSampler.Load(Path("chain-decoder.onnx"));
+        var results = Use(decoder, designer, sampler, canonical, course, design, beads, frames.Schema) with { SecondsTotal = Stopwatch.GetElapsedTime(start).TotalSeconds };
         results.Write(Path("results.json"));
         Show(results);
     }
@@ -131,7 +136,50 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         return fitted;
     }
 
-    private Results Use(VaeDecoder decoder, VaeDecoder designer, Fitted canonical, Fitted course, Fitted design, int beads)
+    /// <summary>Trains the chain decoder on the frames that the autoencoder was trained on.</summary>
+    private ChainDecoder FitChain(MLContext context, Fitted canonical, IDataView frames)
+    {
+        ChainDecoder fitted = null!;
+        AnsiConsole.Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(progress =>
+        {
+            var chainOptions = new ChainDecoderOptions { Seed = options.Seed };
+            var task = progress.AddTask("Training, beads one by one", maxValue: chainOptions.Steps);
+            var training = context.Data.TakeRows(canonical.Chain.Transform(frames), canonical.Vae.History!.TrainingRows);
+            fitted = context.Vae.FitChainDecoder(canonical.Vae, training, Shapes.Dimensions, chainOptions with
+            {
+                CancellationToken = cancellationToken,
+                Progress = new Report<ChainDecoderProgress>(report =>
+                {
+                    task.Value = report.Step;
+                    if (report.Latest is { } latest)
+                        task.Description = Invariant($"Training, beads one by one: validation {latest.NegativeLogLikelihood:F3} nats");
+                }),
+            });
+            task.Value = chainOptions.Steps;
+        });
+        return fitted;
+    }
+
+    /// <summary>Shapes as the pipeline aligns them, so that both ends of a chain are called by the same rule as in the frames.</summary>
+    private static float[][] Aligned(Fitted fitted, DataViewSchema schema, IEnumerable<float[]> shapes)
+    {
+        var context = new MLContext();
+        var definition = SchemaDefinition.Create(typeof(Frame));
+        definition[0].ColumnType = schema[Conformation].Type;
+        var view = context.Data.LoadFromEnumerable(shapes.Select(shape => new Frame { Conformation = shape }), definition);
+        return [.. fitted.Chain.Transform(view).GetColumn<float[]>("Aligned")];
+    }
+
+    /// <summary>Frames that no model has seen: of a simulation with another seed, or the validation frames of a trajectory given.</summary>
+    private float[][] FreshFrames(Fitted fitted, DataViewSchema schema, int training)
+    {
+        if (options.Data is not null)
+            return fitted.Aligned[training..];
+        var trajectory = new SimulationCache().GetOrRun(new BeadSpringOptions(), options.Conformations, options.Seed + 1, null, cancellationToken);
+        return Aligned(fitted, schema, Enumerable.Range(0, trajectory.Count).Select(i => trajectory.Frame(i).ToArray()));
+    }
+
+    private Results Use(VaeDecoder decoder, VaeDecoder designer, ChainSampler sampler, Fitted canonical, Fitted course, Fitted design, int beads, DataViewSchema schema)
     {
         int training = (int)canonical.Vae.History!.TrainingRows;
         float[][] shapes = canonical.Aligned[..training], heldShapes = canonical.Aligned[training..];
@@ -142,7 +190,8 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
         // Interpolation between pairs of frames.
         const int Pairs = 200, Steps = 11;
-        var films = Enumerable.Range(0, Pairs).Select(_ => decoder.Interpolate(latents[random.Next(training)], latents[random.Next(training)], Steps)).ToArray();
+        var pairs = Enumerable.Range(0, Pairs).Select(_ => (From: latents[random.Next(training)], To: latents[random.Next(training)])).ToArray();
+        var films = pairs.Select(pair => decoder.Interpolate(pair.From, pair.To, Steps)).ToArray();
 
         // Samples from the prior.
         float[][] samples = decoder.Sample(4000, options.Seed).OutputArrays();
@@ -164,16 +213,39 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         int? smallestPlausible = Smallest(plausibleEnds, physical.IsPhysical), smallestDesign = Smallest(designEnds, physical.IsPhysical);
         double? LeastOnTheWay(IEnumerable<LatentOptimization> paths) => paths.SelectMany(path => path.Path.OutputArrays()).Where(physical.IsPhysical).Min(shape => (double?)Shapes.RadiusOfGyration(shape));
 
+        // The same with shapes drawn bead by bead.
+        var chain = new ChainUse(sampler, physical, options.Seed, cancellationToken);
+        float[][] fresh = FreshFrames(canonical, schema, training);
+        float[][] drawn = Aligned(canonical, schema, sampler.Sample(Math.Clamp(fresh.Length, 1000, 10_000), options.Seed).OutputArrays());
+        float[][][] chainFilms = chain.Films(pairs, Steps);
+        float[][] chainEnds = chain.Design([.. starts.Select(start => latents[start])], 400);
+        var comparison = ChainUse.Compare(fresh, drawn, cancellationToken);
+        int? smallestChain = Smallest(chainEnds, physical.IsPhysical);
+
         // Pictures.
         Pictures.Losses(Path("losses.png"), canonical.Vae.History!, course.Vae.History!);
         Pictures.LatentMap(Path("latent-map.png"), latents, rg[..training]);
-        Pictures.Distributions(Path("distributions.png"), heldShapes, samples);
-        Pictures.Strips(Path("interpolation.png"), "Interpolation", [.. films.Take(3).Select((film, i) => ($"interpolation {i + 1}", (IReadOnlyList<(float[], string, bool)>)[.. film.OutputArrays().Select(shape => Labelled(shape, physical))]))]);
+        Pictures.Distributions(Path("distributions.png"), heldShapes, samples, drawn);
+        Pictures.Strips(Path("samples.png"), "Frames and samples",
+        [
+            ("frames that no model has seen", [.. Spread(fresh).Select(shape => Labelled(shape, physical))]),
+            ("drawn bead by bead", [.. Spread(drawn).Select(shape => Labelled(shape, physical))]),
+            ("means of the decoder", [.. Spread(samples).Select(shape => Labelled(shape, physical))]),
+        ]);
+        Pictures.Strips(Path("interpolation.png"), "Interpolation", 
+        [
+            .. films.Take(3).SelectMany((film, i) => new (string, IReadOnlyList<(float[], string, bool)>)[]
+            {
+                ($"interpolation {i + 1}, means of the decoder", [.. film.OutputArrays().Select(shape => Labelled(shape, physical))]),
+                ($"interpolation {i + 1}, drawn bead by bead", [.. chainFilms[i].Select(shape => Labelled(shape, physical))]),
+            }),
+        ]);
         Pictures.Strips(Path("optimization.png"), "Optimisation",
         [
             ("2 latent dimensions, Rg alone, as in the course", Film(coursePaths[smallestCourse], physical)),
             ("2 latent dimensions, Rg, bonds, overlaps and prior", Film(plausiblePaths[smallestPlausible ?? 0], physical)),
             ("16 latent dimensions, Rg, bonds, overlaps and prior", Film(designPaths[smallestDesign ?? 0], physical)),
+            ("drawn bead by bead: the most compact", [.. chainEnds.Where(physical.IsPhysical).OrderBy(shape => Shapes.RadiusOfGyration(shape)).Take(7).Select(shape => Labelled(shape, physical))]),
             ("most compact training frames", [.. shapes.OrderBy(shape => Shapes.RadiusOfGyration(shape)).Take(7).Select(shape => Labelled(shape, physical))]),
         ]);
         Pictures.Paths(Path("optimization-paths.png"), latents, rg[..training], [.. coursePaths.Take(12).Select(path => path.Path.LatentArrays())], [.. plausiblePaths.Take(12).Select(path => path.Path.LatentArrays())]);
@@ -209,8 +281,22 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             MinimumRg = LeastOnTheWay(designPaths),
             TrainingMinimumRg = shapes.Min(shape => Shapes.RadiusOfGyration(shape)),
             TrainingMinimumRgPhysical = shapes.Where(physical.IsPhysical).Min(shape => Shapes.RadiusOfGyration(shape)),
+            TwoSampleAuc = comparison.Auc,
+            ChainSampledPhysical = physical.Share(drawn),
+            SampledPhysicalShare = physical.Share(drawn) / physical.Share(fresh),
+            KsRg = ChainUse.KolmogorovSmirnov(fresh.Select(shape => Shapes.RadiusOfGyration(shape)), drawn.Select(shape => Shapes.RadiusOfGyration(shape))),
+            KsEndToEnd = ChainUse.KolmogorovSmirnov(fresh.Select(shape => Shapes.EndToEnd(shape)), drawn.Select(shape => Shapes.EndToEnd(shape))),
+            ChainInterpolationPhysical = physical.Share(chainFilms.SelectMany(film => film)),
+            DesignPhysical = physical.Share(chainEnds),
+            DesignMinimumRg = smallestChain is { } best ? Shapes.RadiusOfGyration(chainEnds[best]) : null,
             SecondsPerEpoch = Median(canonical.Vae.History.Epochs.Select(epoch => epoch.Seconds)),
         };
+    }
+
+    private static IEnumerable<float[]> Spread(float[][] shapes)
+    {
+        const int Shown = 9;
+        return Enumerable.Range(0, Shown).Select(i => shapes[(long)i * shapes.Length / Shown]);
     }
 
     private static float[][] Ends(IEnumerable<LatentOptimization> paths) => [.. paths.Select(path => path.BestOutput.ToArray())];
@@ -284,7 +370,12 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         shapes.AddRow("16 latent dimensions: interpolated", Invariant($"{results.DesignInterpolationPhysical:P1}"), "");
         shapes.AddRow("16: sampled", Invariant($"{results.DesignSampledPhysical:P1}"), "");
         shapes.AddRow("16: Rg kept plausible", Invariant($"{results.OptimizedPhysical:P1}"), Least(results.MinimumRg));
+        shapes.AddRow("drawn bead by bead: interpolated", Invariant($"{results.ChainInterpolationPhysical:P1}"), "");
+        shapes.AddRow("bead by bead: sampled", Invariant($"{results.ChainSampledPhysical:P1}"), "");
+        shapes.AddRow("bead by bead: compact shapes", Invariant($"{results.DesignPhysical:P1}"), Least(results.DesignMinimumRg));
         AnsiConsole.Write(shapes);
+        AnsiConsole.MarkupLine(Invariant(
+            $"Drawn bead by bead, against frames that no model has seen: AUC of a classifier [bold]{results.TwoSampleAuc:F3}[/] (0.5 is perfect), KS of Rg {results.KsRg:F3}, of the end-to-end distance {results.KsEndToEnd:F3}. {results.SecondsTotal:F0} s in all."));
         AnsiConsole.MarkupLineInterpolated($"Models, pictures and results.json are in [bold]{_folder}[/].");
 
         static string Least(double? value) => value is { } least ? Invariant($"{least:F3}") : "none physical";

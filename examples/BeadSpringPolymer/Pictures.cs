@@ -121,7 +121,7 @@ internal static class Pictures
         }
     }
 
-    public static void Distributions(string path, IReadOnlyList<float[]> real, IReadOnlyList<float[]> sampled)
+    public static void Distributions(string path, IReadOnlyList<float[]> real, IReadOnlyList<float[]> sampled, IReadOnlyList<float[]> drawn)
     {
         var figure = new Multiplot();
         figure.AddPlots(2);
@@ -134,10 +134,11 @@ internal static class Pictures
         {
             plot.Title(title);
             plot.YLabel("density");
-            double[] a = [.. real.Select(property)], b = [.. sampled.Select(property)];
-            double low = Math.Min(a.Min(), b.Min()), high = Math.Max(a.Max(), b.Max());
+            double[] a = [.. real.Select(property)], b = [.. sampled.Select(property)], c = [.. drawn.Select(property)];
+            double low = Math.Min(Math.Min(a.Min(), b.Min()), c.Min()), high = Math.Max(Math.Max(a.Max(), b.Max()), c.Max());
             Draw(a, Gray, "real, validation");
-            Draw(b, Blue, "sampled");
+            Draw(b, Orange, "means of the decoder, sampled");
+            Draw(c, Blue, "drawn bead by bead");
             plot.ShowLegend(Alignment.UpperRight);
             plot.Axes.SetLimitsY(0, plot.Axes.GetDataLimits().Top * 1.1);
 

@@ -74,6 +74,35 @@ internal sealed record Results
     /// <summary>Least Rg among the training frames that are physical.</summary>
     public required double TrainingMinimumRgPhysical { get; init; }
 
+    /// <summary>
+    /// Area under the ROC curve of boosted trees that tell shapes drawn bead by bead from frames that no model has seen, by all distances: 0.5 says that they cannot.
+    /// </summary>
+    public required double TwoSampleAuc { get; init; }
+
+    /// <summary>Share of the shapes drawn bead by bead that are physical.</summary>
+    public required double ChainSampledPhysical { get; init; }
+
+    /// <summary>The same as a share of the fresh frames'.</summary>
+    public required double SampledPhysicalShare { get; init; }
+
+    /// <summary>Largest difference between the distributions of Rg of shapes drawn bead by bead and of fresh frames (Kolmogorov and Smirnov).</summary>
+    public required double KsRg { get; init; }
+
+    /// <summary>The same of the end-to-end distance.</summary>
+    public required double KsEndToEnd { get; init; }
+
+    /// <summary>Share of interpolated shapes, drawn bead by bead with one noise all the way, that are physical.</summary>
+    public required double ChainInterpolationPhysical { get; init; }
+
+    /// <summary>Share of the compact shapes that were looked for among draws of the chain decoder that are physical.</summary>
+    public required double DesignPhysical { get; init; }
+
+    /// <summary>Least Rg of a physical one among them; null where none is.</summary>
+    public required double? DesignMinimumRg { get; init; }
+
+    /// <summary>Seconds of the whole run.</summary>
+    public double SecondsTotal { get; init; }
+
     public required double SecondsPerEpoch { get; init; }
 
     public void Write(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Options));
