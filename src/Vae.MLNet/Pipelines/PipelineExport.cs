@@ -42,6 +42,9 @@ internal sealed class PipelineExport
     private readonly List<(PipelineValue Value, Func<double[][]> Rows)> _models = [], _normalizers = [];
     private readonly SeededRandom _random = new(20173);
 
+    /// <summary>Columns of the data whose missing values a transform replaces: the rows to compare on have some.</summary>
+    private readonly HashSet<string> _gaps = new(StringComparer.Ordinal);
+
     private PipelineExport(DataViewSchema schema)
     {
         _given = _schema = schema;
@@ -56,6 +59,7 @@ internal sealed class PipelineExport
                 {
                     Root = column.Name,
                     Suggest = rows => _rows.TryAdd(column.Name, rows),
+                    Gaps = () => _gaps.Add(column.Name),
                 };
         }
     }
@@ -140,6 +144,9 @@ internal sealed class PipelineExport
             case NormalizingTransformer normalizer:
                 Normalize(normalizer, position);
                 break;
+            case MissingValueReplacingTransformer:
+                ReplaceMissing(transformer, position);
+                break;
             default:
                 throw NoGraph(transformer, position, "");
         }
@@ -151,7 +158,7 @@ internal sealed class PipelineExport
     }
 
     private static ArgumentException NoGraph(ITransformer transformer, string position, string reason) => Check.Argument("model",
-        $"Transform {position} of the pipeline, {TypeName(transformer)}, has no ONNX graph{reason}. Those of Vae.MLNet have one, and ML.NET's CopyColumns, Concatenate, SelectColumns, DropColumns and linear normalisers.");
+        $"Transform {position} of the pipeline, {TypeName(transformer)}, has no ONNX graph{reason}. Those of Vae.MLNet have one, and ML.NET's CopyColumns, Concatenate, SelectColumns, DropColumns, ReplaceMissingValues and linear normalisers.");
 
     private static string TypeName(ITransformer transformer) => transformer.GetType().Name.Split('`')[0];
 
@@ -420,6 +427,11 @@ internal sealed class PipelineExport
                 for (int i = 0; i < parts.Count; i++)
                     parts[i].Suggest?.Invoke([.. rows.Select(row => row.AsSpan(starts[i], (int)parts[i].Size).ToArray())]);
             },
+            Gaps = () =>
+            {
+                foreach (var part in parts)
+                    part.Gaps?.Invoke();
+            },
             Mixes = parts.All(part => part.Mixes),
             Unit = j =>
             {
@@ -475,6 +487,7 @@ internal sealed class PipelineExport
             {
                 Suggest = value.Suggest is { } suggest ? rows => suggest([.. rows.Select(row => row.Select((y, j) => scale[j] == 0 ? Offset(j) : y / scale[j] + Offset(j)).ToArray())]) : null,
                 Unit = value.Unit is { } unit ? j => unit(j) * Math.Abs(scale[j]) : null,
+                Gaps = value.Gaps,
             };
         });
 
@@ -484,6 +497,28 @@ internal sealed class PipelineExport
             NormalizingTransformer.AffineNormalizerModelParameters<float> scalar => ([scalar.Scale], [scalar.Offset]),
             _ => null,
         };
+    }
+
+    /// <summary>What stands for a missing value is found by sending a row of them through the transform.</summary>
+    private void ReplaceMissing(ITransformer transformer, string position)
+    {
+        var mapper = transformer.GetRowToRowMapper(_schema);
+        MapColumns(transformer, position, (column, sources) =>
+        {
+            if (sources is not [var source] || Column(source.Name) is not { Type: OnnxType.Float } value)
+                throw NoGraph(transformer, position, $" for other columns than those of Single, as that of the column '{column.Name}'");
+            float[] gaps = new float[value.Size];
+            Array.Fill(gaps, float.NaN);
+            float[] replacements = Transformed(mapper, column, other => other.Index == source.Index ? gaps : null);
+            string x = Flat(value);
+            value.Gaps?.Invoke();
+            return new(Node("Where", [Node("IsNaN", [x]), Floats(replacements), x]), [value.Size], OnnxType.Float)
+            {
+                Suggest = value.Suggest,
+                Unit = value.Unit,
+                Gaps = value.Gaps,
+            };
+        });
     }
 
     /// <summary>How far the values that a normaliser gives a column are from those of parameters that might be the column's, relative to their size.</summary>
@@ -652,6 +687,11 @@ internal sealed class PipelineExport
                 _rows.TryAdd(input.Name, PipelineRows.Around(zeros, Array.ConvertAll(zeros, _ => 1f), _random));
             else
                 _rows.TryAdd(input.Name, [.. Enumerable.Range(0, PipelineRows.Count).Select(_ => zeros.Select(_ => (double)_random.NextIndex(2)).ToArray())]);
+        }
+        foreach (string column in _gaps)
+        {
+            if (_rows.TryGetValue(column, out var rows))
+                _rows[column] = PipelineRows.WithGaps(rows, _random);
         }
     }
 

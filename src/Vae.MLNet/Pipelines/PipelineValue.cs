@@ -23,6 +23,9 @@ internal sealed class PipelineValue(string? tensor, long[] dims, OnnxType type)
     /// <summary>Takes rows that the value should look like and hands them on to the columns of the data it is made of; null where there is no way back.</summary>
     public Action<double[][]>? Suggest { get; init; }
 
+    /// <summary>Asks for missing values in the columns of the data it is made of; null where there is no way back.</summary>
+    public Action? Gaps { get; init; }
+
     /// <summary>Whether each number depends on all of the row, so that its rounding errors are of the size of the whole row.</summary>
     public bool Mixes { get; init; }
 

@@ -26,7 +26,8 @@ public sealed partial class VaeCatalog
     /// chain gives or, without one, for what the last transform of this library gives.
     /// </summary>
     /// <param name="model">
-    /// The fitted pipeline, in memory or loaded: transforms of this library and ML.NET's CopyColumns, Concatenate, SelectColumns, DropColumns and linear normalisers.
+    /// The fitted pipeline, in memory or loaded: transforms of this library and ML.NET's CopyColumns, Concatenate, SelectColumns, DropColumns,
+    /// ReplaceMissingValues (of Single) and linear normalisers.
     /// </param>
     /// <param name="inputSchema">Schema of the data that the pipeline is applied to.</param>
     /// <param name="path">File to write; it is replaced whole or left as it is.</param>

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Microsoft.ML.Transforms;
 using Vae.MLNet.Onnx;
 using Vae.MLNet.Onnx.Proto;
 using Vae.MLNet.Pipelines;
@@ -109,6 +110,42 @@ public sealed class PipelineExportTests
     }
 
     [TestMethod]
+    [DataRow(MissingValueReplacingEstimator.ReplacementMode.DefaultValue)]
+    [DataRow(MissingValueReplacingEstimator.ReplacementMode.Mean)]
+    [DataRow(MissingValueReplacingEstimator.ReplacementMode.Minimum)]
+    [DataRow(MissingValueReplacingEstimator.ReplacementMode.Maximum)]
+    [DataRow(MissingValueReplacingEstimator.ReplacementMode.Mode)]
+    public void ExportPipeline_ReplacedMissingValues(MissingValueReplacingEstimator.ReplacementMode mode)
+    {
+        var random = new Random(7);
+        var rows = TestRows.Curved(200, 6).Select(row => new Row
+        {
+            Wide = [.. row.Select(value => random.Next(5) == 0 ? float.NaN : value)],
+            Number = random.Next(4) == 0 ? float.NaN : 3 + random.Next(5),
+        }).ToArray();
+        var data = _context.Data.Cache(_context.Data.LoadFromEnumerable(rows));
+        foreach (bool bySlot in new[] { true, false })
+        {
+            var chain = _context.Transforms.ReplaceMissingValues("Filled", "Wide", mode, bySlot)
+                .Append(_context.Transforms.ReplaceMissingValues("Number", "Number", mode))
+                .Append(_context.Transforms.Concatenate("Features", "Filled", "Number"))
+                .Append(_context.Vae.VariationalAutoencoder("Latent", "Features", Small)).Fit(data);
+            foreach (var model in new[] { chain, SaveAndLoad(chain, data.Schema) })
+            {
+                var compared = PipelineExport.Rows(_context, model, data.Schema);
+                Assert.IsTrue(compared["Wide"].Any(row => row.Any(double.IsNaN)) && compared["Number"].Any(row => double.IsNaN(row[0])));
+                var (file, _) = PipelineExport.Create(_context, model, data.Schema, new() { Columns = ["Filled"] });
+                OnnxChecker.AssertValid(file);
+                var results = Run(file, data, "Wide", "Number");
+                var transformed = chain.Transform(data);
+                AssertSame([.. transformed.GetColumn<float[]>("Latent")], results["Latent"], 3);
+                AssertSame([.. transformed.GetColumn<float[]>("Filled")], results["Filled"], 6);
+                Assert.IsTrue(results["Latent"].All(float.IsFinite));
+            }
+        }
+    }
+
+    [TestMethod]
     public void ExportPipeline_LatentAlone_HasNoDecoder()
     {
         var data = Data();
@@ -135,10 +172,10 @@ public sealed class PipelineExportTests
         var data = Data();
         string path = Path.Combine(Path.GetTempPath(), $"vae-{Guid.NewGuid():N}.onnx");
         var chain = _context.Transforms.CopyColumns("Copy", "Wide")
-            .Append(_context.Transforms.ReplaceMissingValues("Filled", "Copy"))
+            .Append(_context.Transforms.NormalizeLpNorm("Filled", "Copy"))
             .Append(_context.Vae.VariationalAutoencoder("Latent", "Filled", Small)).Fit(data);
         var error = Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(chain, data.Schema, path));
-        Assert.Contains("Transform 2 of the pipeline, MissingValueReplacingTransformer, has no ONNX graph", error.Message);
+        Assert.Contains("Transform 2 of the pipeline, LpNormNormalizingTransformer, has no ONNX graph", error.Message);
 
         var nested = new TransformerChain<ITransformer>(_context.Transforms.CopyColumns("Other", "Wide").Fit(data), chain);
         Assert.Contains("Transform 2.2 of the pipeline", Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.ExportPipeline(nested, data.Schema, path)).Message);
