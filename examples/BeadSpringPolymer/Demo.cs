@@ -232,7 +232,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             ("drawn bead by bead", [.. Spread(drawn).Select(shape => Labelled(shape, physical))]),
             ("means of the decoder", [.. Spread(samples).Select(shape => Labelled(shape, physical))]),
         ]);
-        Pictures.Strips(Path("interpolation.png"), "Interpolation", 
+        Pictures.Strips(Path("interpolation.png"), "Interpolation",
         [
             .. films.Take(3).SelectMany((film, i) => new (string, IReadOnlyList<(float[], string, bool)>)[]
             {

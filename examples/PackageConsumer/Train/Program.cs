@@ -28,6 +28,21 @@ var conformations = ml.Vae.CenterConformations("Centered", "Beads", dimensions: 
 var vae = conformations.LastTransformer;
 vae.ExportDecoder(Path.Combine(folder, "decoder.onnx"), withGradient: true);
 vae.ExportEncoder(Path.Combine(folder, "encoder.onnx"));
+int reports = 0;
+var chainDecoder = ml.Vae.FitChainDecoder(vae, conformations.Transform(training), dimensions: 2, new ChainDecoderOptions
+{
+    Seed = 1,
+    Steps = 200,
+    BatchSize = 32,
+    LearningRate = 2e-3f,
+    ValidationFraction = 0.1f,
+    Threads = 1,
+    Progress = new Counter(report => reports += report is { Steps: 200, Step: > 0 } ? 1 : 0),
+    CancellationToken = CancellationToken.None,
+});
+chainDecoder.Export(Path.Combine(folder, "chain-decoder.onnx"));
+if (chainDecoder is not { Beads: 6, Dimensions: 2, LatentDimension: 2 } || reports == 0 || chainDecoder.Checks[^1] is not { Step: 200, NegativeLogLikelihood: < 0 })
+    return Fail("The decoder of chains is another one.");
 ml.Model.Save(conformations, training.Schema, Path.Combine(folder, "conformations.zip"));
 
 double error = 0, spread = 0;
@@ -130,6 +145,16 @@ internal sealed class Chain
 
     private static double Normal(Random random) =>
         Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+}
+
+/// <summary>Reports on the thread that has something to report.</summary>
+internal sealed class Counter(Action<ChainDecoderProgress> action) : IProgress<ChainDecoderProgress>
+{
+    void IProgress<ChainDecoderProgress>.Report(ChainDecoderProgress value)
+    {
+        if (value.Latest is null or { Step: > 0 })
+            action(value);
+    }
 }
 
 internal sealed class Scored
