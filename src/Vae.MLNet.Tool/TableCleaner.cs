@@ -30,7 +30,7 @@ internal sealed class TableCleaner(string path, string head, TextReader rest, ch
     private State _state = State.LineStart;
     private string? _head = head;
     private int _outStart, _line = 1, _quoteLine;
-    private bool _afterReturn, _pendingBlank, _ended;
+    private bool _afterReturn, _pendingBlank, _ended, _begun;
 
     private enum State
     {
@@ -53,14 +53,17 @@ internal sealed class TableCleaner(string path, string head, TextReader rest, ch
         Comment,
     }
 
-    /// <summary>The comments that were skipped.</summary>
-    public int Comments { get; private set; }
+    /// <summary>Comments behind the first row.</summary>
+    public int LaterComments { get; private set; }
 
-    /// <summary>The last comment, without its sign.</summary>
-    public string LastComment { get; private set; } = "";
+    /// <summary>The line of the first of them, from 1.</summary>
+    public int FirstLaterComment { get; private set; }
 
-    /// <summary>The line of the last comment, from 1.</summary>
-    public int LastCommentLine { get; private set; }
+    /// <summary>
+    /// The last comment before the first row, without its sign. The reader runs ahead of the rows that it has given, so that only the text
+    /// tells which one that is.
+    /// </summary>
+    public string LeadingComment { get; private set; } = "";
 
     /// <summary>A field's text as it was in the file.</summary>
     public static string Restore(string field) => field.Replace(Letter, '"');
@@ -165,6 +168,7 @@ internal sealed class TableCleaner(string path, string head, TextReader rest, ch
         {
             if (!_blanks)
             {
+                _begun = true;
                 _state = State.FieldStart;
                 _out.Append(letter);
             }
@@ -189,6 +193,7 @@ internal sealed class TableCleaner(string path, string head, TextReader rest, ch
             _comment.Clear().Append(letter);
             return;
         }
+        _begun = true;
         if (_pendingBlank)
         {
             _pendingBlank = false;
@@ -212,15 +217,21 @@ internal sealed class TableCleaner(string path, string head, TextReader rest, ch
         bool field = !_blanks && text.Length == 2 && text[1] == separator;
         if (!field && !Errors.Contains(text))
             return;
+        _begun = true;
         _out.Append(text);
         _state = field ? State.FieldStart : State.Field;
     }
 
     private void EndComment()
     {
-        Comments++;
-        LastComment = _comment.ToString(1, _comment.Length - 1).Trim();
-        LastCommentLine = _line;
+        if (!_begun)
+        {
+            LeadingComment = _comment.ToString(1, _comment.Length - 1).Trim();
+        }
+        else if (LaterComments++ == 0)
+        {
+            FirstLaterComment = _line;
+        }
     }
 
     protected override void Dispose(bool disposing)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Text;
 using nietras.SeparatedValues;
 using Vae.MLNet.Data;
@@ -110,7 +109,8 @@ internal sealed class TableText
         {
             using var text = new TextFile(path, settings.MaxBytes);
             var (head, whole) = text.ReadHead(HeadLength);
-            char separator = settings.Separator ?? FindSeparator(path, head, whole, note);
+            char? named = SeparatorLine(ref head);
+            char separator = settings.Separator ?? named ?? FindSeparator(path, head, whole, note);
             var table = Read(path, text.MaxBytes, separator, settings.Header, expected, choose, note, new TableCleaner(path, head, text.Reader, separator, partial: false), cancellationToken, asText);
             if (text.ForeignBytes)
                 note($"'{path}' is not UTF-8 throughout; bytes that are not are read as Latin-1.");
@@ -127,8 +127,7 @@ internal sealed class TableText
     {
         using var reader = Reader(cleaner, separator);
         var first = new List<(string[] Fields, int Line)>();
-        int comments = -1, blankLines = 0;
-        string comment = "";
+        int blankLines = 0;
         bool begun = false;
         while (first.Count < FirstRows && reader.MoveNext())
         {
@@ -144,18 +143,13 @@ internal sealed class TableText
                 first.AddRange(Enumerable.Range(0, blankLines).Select(i => (new[] { "" }, line - blankLines + i)));
             blankLines = 0;
             first.Add((Fields(reader.Current), line));
-            if (comments < 0)
-            {
-                comments = cleaner.Comments;
-                comment = cleaner.LastComment;
-            }
         }
         if (first.Count == 0)
             throw new InvalidDataException($"'{path}' is empty; a table of numbers is expected.");
 
         int width = first[0].Fields.Length;
         string[]? header = null;
-        string[]? commentNames = CommentNames(comment, separator, width);
+        string[]? commentNames = CommentNames(cleaner.LeadingComment, separator, width);
         if (mode == HeaderMode.Yes && commentNames is not null && first[0].Fields.All(field => IsNumber(field, separator)))
         {
             header = commentNames;
@@ -193,6 +187,11 @@ internal sealed class TableText
         }
         if (table.Lines.Count == 0)
             throw new InvalidDataException($"'{path}' has a header and no rows.");
+        if (cleaner.LaterComments > 0)
+        {
+            note(Invariant($"'{path}': lines behind the first row that start with # are left out as comments: {cleaner.LaterComments}, ")
+                + Invariant($"the first at line {cleaner.FirstLaterComment}. Quotes around the first field make a row of such a line."));
+        }
         if (table._comma is not null)
             note($"'{path}': the comma is read as the decimal sign.");
         return table;
@@ -271,8 +270,15 @@ internal sealed class TableText
             throw new InvalidDataException(Invariant(
                 $"'{_path}': in memory its rows take more than {TableSettings.MaxBytesOption} allows, {_mostRows} rows of {Columns.Count} numbers. A larger {TableSettings.MaxBytesOption} reads it."));
         }
-        if (found != width)
-            throw new InvalidDataException(Invariant($"{Place(line)}: {width} {(width == 1 ? "field is" : "fields are")} expected, {found} {(found == 1 ? "was" : "were")} found, separated by {Name(_separator)}."));
+        if (found == width)
+            return;
+        string hint = Header is not null && Lines.Count == 0 && found == width + 1
+            ? " R's write.table gives the names of rows no name in the header: "
+                + "row.names = FALSE leaves them out, col.names = NA names them."
+            : "";
+        throw new InvalidDataException(
+            Invariant($"{Place(line)}: {width} {(width == 1 ? "field is" : "fields are")} expected, ")
+            + Invariant($"{found} {(found == 1 ? "was" : "were")} found, separated by {Name(_separator)}.{hint}"));
     }
 
     private string Place(int line) => Invariant($"'{_path}', row {Math.Max(Rows.Count, Texts.Count)}, line {line}");
@@ -330,6 +336,19 @@ internal sealed class TableText
         }
         note($"'{path}': the first row is taken as the header: {List(first)} (--header no reads it as numbers).");
         return true;
+    }
+
+    /// <summary>
+    /// Excel names the separator in a line before the table, sep=; for instance. The line is taken away, its end stays, so that lines keep
+    /// their numbers.
+    /// </summary>
+    private static char? SeparatorLine(ref string head)
+    {
+        int end = head.AsSpan().IndexOfAny('\r', '\n');
+        if (end != 5 || !head.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) || ParseSeparator(head[4..5]) is not { } separator)
+            return null;
+        head = head[end..];
+        return separator;
     }
 
     private static UsageException Undecidable(string path, string[] first, string why) =>
@@ -486,7 +505,7 @@ internal sealed class TableText
             Stream stream = File.OpenRead(path);
             MaxBytes = maxBytes > 0 ? maxBytes : NumPyFile.DefaultMaxBytes(stream.CanSeek ? stream.Length : 0);
             if (IsCompressed(stream, path))
-                stream = new GZipStream(stream, CompressionMode.Decompress);
+                stream = GzipFile.Decompress(stream, path);
             var encoding = (Encoding)new UTF8Encoding(false).Clone();
             encoding.DecoderFallback = _fallback;
             Reader = new StreamReader(stream, encoding, detectEncodingFromByteOrderMarks: true, bufferSize: 1 << 16);
@@ -514,9 +533,7 @@ internal sealed class TableText
             // Pipes cannot be looked into.
             if (!stream.CanSeek)
                 return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
-            bool compressed = stream.ReadByte() == 0x1f && stream.ReadByte() == 0x8b;
-            stream.Position = 0;
-            return compressed;
+            return GzipFile.IsCompressed(stream);
         }
     }
 

@@ -93,8 +93,22 @@ internal sealed record TypedTable(string Path, TableDataView View)
             }
             if (Array.FindIndex(names, string.IsNullOrWhiteSpace) is >= 0 and int nameless && model is null)
             {
-                throw new InvalidDataException(Invariant(
-                    $"'{path}': column {chosen[nameless]} (from 0) has no name in the header ({TableText.List(header!)}), as the index that pandas writes. Give it one, or choose others with --columns."));
+                if (settings.Columns is not null || names.All(string.IsNullOrWhiteSpace))
+                {
+                    throw new InvalidDataException(
+                        Invariant($"'{path}': column {chosen[nameless]} (from 0) has no name in the header ({TableText.List(header!)}). ")
+                        + "Give it one, or choose others with --columns.");
+                }
+                string places = string.Join(", ", chosen.Where((_, i) => string.IsNullOrWhiteSpace(names[i])));
+                terminal.Warning(
+                    $"'{path}': column {places} (from 0) has no name in the header ({TableText.List(header!)}), "
+                    + "as the index that pandas writes. It is left out.");
+                chosen = [.. chosen.Where((_, i) => !string.IsNullOrWhiteSpace(names[i]))];
+                names = [.. names.Where(name => !string.IsNullOrWhiteSpace(name))];
+            }
+            else if (header is not null)
+            {
+                DataFile.WarnOfIndex(path, header, chosen, terminal);
             }
             if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 throw new InvalidDataException($"'{path}': several columns are called '{twice.Key}'. The columns are {TableText.List(names)}; --columns chooses among them by their places from 0.");

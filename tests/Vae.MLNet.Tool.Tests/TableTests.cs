@@ -305,6 +305,41 @@ public sealed class TableTests
     }
 
     [TestMethod]
+    public void SeparatorLine_OfASpreadsheetIsFollowed()
+    {
+        foreach (string first in new[] { "sep=;", "SEP=;\r", "sep=\t", "sep=," })
+        {
+            char separator = first.Trim('\r')[^1];
+            string file = _sandbox.Path("sep.csv");
+            File.WriteAllText(file, $"{first}\n{string.Join('\n', File.ReadLines(_data)).Replace(',', separator)}\n");
+            AreEqual(_codes, Encode(_model, file, out _));
+        }
+        string wrong = _sandbox.Path("wrong.csv");
+        File.WriteAllText(wrong, "sep=;\na;b;c\n1;2;3\n1;x;3\n");
+        Fails(ExitCodes.Failed, "row 1, line 4, column 'b'", "encode", _model, wrong, "-o", _sandbox.Path("none.csv"));
+    }
+
+    [TestMethod]
+    public void Rows_ThatStartWithASignAreNotLostInSilence()
+    {
+        string file = _sandbox.Path("colours.csv");
+        File.WriteAllText(file, "# made by hand\ncolour,a\n#ff0000,1\nred,2\n\"#00ff00\",3\n#end\n");
+        var notes = new List<string>();
+        var table = TableText.Read(
+            file, new(HeaderMode.Auto, null), null, (_, count) => [.. Enumerable.Range(0, count)], notes.Add, default, asText: true);
+        CollectionAssert.AreEqual(new[] { "red", "#00ff00" }, table.Texts.Select(row => row[0]).ToArray());
+        StringAssert.Contains(string.Join('\n', notes), "are left out as comments: 2, the first at line 3.");
+    }
+
+    [TestMethod]
+    public void NamesOfRows_WithoutANameOfTheirOwn()
+    {
+        string file = _sandbox.Path("r.csv");
+        File.WriteAllText(file, "\"a\",\"b\",\"c\"\n\"1\",1,2,3\n\"2\",3,4,5\n");
+        Fails(ExitCodes.Failed, "row.names = FALSE", "encode", _model, file, "-o", _sandbox.Path("none.csv"));
+    }
+
+    [TestMethod]
     public void Files_CompressedMarkedAndInOtherEncodings()
     {
         string text = File.ReadAllText(_data), file = _sandbox.Path("data.csv.gz");
@@ -317,6 +352,9 @@ public sealed class TableTests
         string cut = _sandbox.Path("cut.csv.gz");
         File.WriteAllBytes(cut, File.ReadAllBytes(file)[..^30]);
         Fails(ExitCodes.Failed, "cut.csv.gz", "encode", _model, cut, "-o", _sandbox.Path("none.csv"));
+        // All rows are there, only the end of the file is not.
+        File.WriteAllBytes(cut, File.ReadAllBytes(file)[..^8]);
+        Fails(ExitCodes.Failed, "the gzip file is cut off", "encode", _model, cut, "-o", _sandbox.Path("none.csv"));
         string marked = _sandbox.Path("marked.csv");
         foreach (var encoding in new[] { Encoding.UTF8, Encoding.Unicode, Encoding.BigEndianUnicode })
         {

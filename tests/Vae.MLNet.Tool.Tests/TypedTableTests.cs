@@ -32,6 +32,23 @@ public sealed class TypedTableTests
     [TestCleanup]
     public void Delete() => _sandbox.Dispose();
 
+    /// <summary>The index that pandas writes, and the empty last column of lines that end with a separator.</summary>
+    [TestMethod]
+    public void Columns_WithoutANameAreLeftOutWithAWarning()
+    {
+        string file = _sandbox.Path("index.csv");
+        File.WriteAllLines(file, File.ReadLines(_people).Select((line, i) => $"{(i == 0 ? "" : $"{i - 1}")},{line},"));
+        string[] arguments = ["--ignore", "id", "--steps", "5", "--threads", "1", "-o", _sandbox.Path("index")];
+        var run = _sandbox.Run(["train", file, .. arguments]);
+        Assert.AreEqual(ExitCodes.Done, run.Code, run.Error);
+        StringAssert.Contains(run.Error, "column 0, 6 (from 0) has no name");
+        StringAssert.Contains(run.Error, "It is left out.");
+        // Who asks for it by its place has to name it.
+        run = _sandbox.Run(["train", file, "--columns", "0,city,height", "--as", "table", "--steps", "5", "-o", _sandbox.Path("none")]);
+        Assert.AreEqual(ExitCodes.Failed, run.Code, run.Error);
+        StringAssert.Contains(run.Error, "Give it one");
+    }
+
     /// <summary>Who lives in Oslo is tall and came in winter.</summary>
     private static string People(string path, int count, int seed, char separator = ',', bool header = true, params string[] more)
     {

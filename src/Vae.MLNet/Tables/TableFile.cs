@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -18,7 +17,7 @@ internal static class TableFile
     public static TableDataView Read(string path, char? separator, IReadOnlyDictionary<string, string> types, CancellationToken cancellationToken)
     {
         using var file = File.OpenRead(path);
-        using Stream stream = IsCompressed(file) ? new GZipStream(file, CompressionMode.Decompress) : file;
+        using Stream stream = GzipFile.IsCompressed(file) ? GzipFile.Decompress(file, path) : file;
         using var text = new StreamReader(stream, new UTF8Encoding(false, throwOnInvalidBytes: false), detectEncodingFromByteOrderMarks: true, 1 << 16);
         string first = text.ReadLine() ?? throw Check.BadFile(path, "the file is empty; a table with a header is expected.");
         char found = separator ?? Separator(first);
@@ -111,19 +110,26 @@ internal static class TableFile
         return column.Type == NumberDataViewType.Single ? ((float)number).ToString("R", CultureInfo.InvariantCulture) : number.ToString("R", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>What begins with # would be a comment where it begins a line.</summary>
     private static string Quoted(string text, char separator) =>
-        text.AsSpan().IndexOfAny(separator, '"', '\n') >= 0 || text.Contains('\r') || text.Length > 0 && (char.IsWhiteSpace(text[0]) || char.IsWhiteSpace(text[^1]))
+        text.AsSpan().IndexOfAny(separator, '"', '\n') >= 0 || text.Contains('\r') || text.StartsWith('#')
+            || text.Length > 0 && (char.IsWhiteSpace(text[0]) || char.IsWhiteSpace(text[^1]))
             ? "\"" + text.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"" : text;
 
-    private static bool IsCompressed(FileStream file)
+    /// <summary>The separator that parts the header most often; a quoted name is not parted.</summary>
+    private static char Separator(string header)
     {
-        bool compressed = file.ReadByte() == 0x1f && file.ReadByte() == 0x8b;
-        file.Position = 0;
-        return compressed;
+        const string Candidates = ",;\t|";
+        int[] counts = new int[Candidates.Length];
+        bool quoted = false;
+        foreach (char letter in header)
+        {
+            quoted ^= letter == '"';
+            if (!quoted && Candidates.IndexOf(letter) is >= 0 and int candidate)
+                counts[candidate]++;
+        }
+        return Candidates[Array.IndexOf(counts, counts.Max())];
     }
-
-    /// <summary>The separator that parts the header most often.</summary>
-    private static char Separator(string header) => new[] { ',', ';', '\t', '|' }.MaxBy(candidate => header.Count(letter => letter == candidate));
 
     private static string[] Fields(SepReader.Row row)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using Microsoft.ML;
@@ -76,6 +77,51 @@ public sealed class TableFileTests
         using (var file = new GZipStream(File.Create(path), CompressionLevel.Fastest))
             file.Write("a,b\n1,x\n"u8);
         Assert.AreEqual(1f, Ml.Vae.LoadTable(path).GetColumn<float>("a").Single());
+    }
+
+    /// <summary>Cut anywhere, also in a member behind the first, a compressed table is an error and not a shorter table.</summary>
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(2)]
+    [DataRow(3)]
+    public void LoadTable_RefusesGzipThatWasCutOff(int members)
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder["table.csv.gz"];
+        byte[] whole = [], shortest = [];
+        for (int member = 0; member < members; member++)
+        {
+            using var bytes = new MemoryStream();
+            using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest))
+            {
+                gzip.Write(member == 0 ? "a,b\n"u8 : []);
+                for (int row = 0; row < 3000; row++)
+                {
+                    string line = string.Create(CultureInfo.InvariantCulture, $"{row},{(uint)row * 2654435761u % 1000}\n");
+                    gzip.Write(Encoding.ASCII.GetBytes(line));
+                }
+            }
+            // Cuts are made in the last member: behind one of the others nothing is missing.
+            shortest = whole;
+            whole = [.. whole, .. bytes.ToArray()];
+        }
+        File.WriteAllBytes(path, whole);
+        Assert.AreEqual(3000 * members, Ml.Vae.LoadTable(path).GetColumn<float>("a").Count());
+        int last = shortest.Length, size = whole.Length;
+        foreach (int length in new[] { last + 3, last + 9, last + 11, last + (size - last) / 2, size - 9, size - 8, size - 4, size - 1 })
+        {
+            File.WriteAllBytes(path, whole[..length]);
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => Ml.Vae.LoadTable(path), $"{length} of {size} bytes");
+            Assert.Contains("table.csv.gz", error.Message);
+        }
+    }
+
+    [TestMethod]
+    public void LoadTable_DoesNotPartQuotedNames()
+    {
+        var table = Load("\"last; first; middle\",age\n\"a; b; c\",3\n");
+        Assert.AreEqual("a; b; c", table.GetColumn<string>("last; first; middle").Single());
+        Assert.AreEqual(3f, table.GetColumn<float>("age").Single());
     }
 
     private static IDataView Load(string text)

@@ -1,8 +1,7 @@
-using System.Buffers.Binary;
 using System.Globalization;
-using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
+using Vae.MLNet.Data;
 using Vae.MLNet.Inference;
 
 namespace Vae.MLNet.Sequences;
@@ -96,51 +95,14 @@ internal sealed class AlignmentReader
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
-        Span<byte> magic = stackalloc byte[2];
-        int got = file.ReadAtLeast(magic, 2, throwOnEndOfStream: false);
-        file.Position = 0;
-        bool zipped = got == 2 && magic[0] == 0x1F && magic[1] == 0x8B;
-        using Stream stream = zipped ? new GZipStream(file, CompressionMode.Decompress) : file;
-        try
-        {
-            var lines = new ByteLineReader(stream, path, options.MaxBytes);
-            var alignment = Read(path, options, lines, zipped ? 0 : file.Length);
-            if (zipped)
-                CheckWhole(path, file, lines.ReadToEnd());
-            return alignment;
-        }
-        catch (InvalidDataException e) when (zipped && !e.Message.StartsWith('\''))
-        {
-            throw Check.BadFile(path, "the gzip data is damaged: " + e.Message, e);
-        }
-    }
-
-    /// <summary>
-    /// A gzip file that was cut off decompresses without complaint up to the cut. It ends with the number of bytes that were compressed, modulo 2^32 (RFC 1952, section
-    /// 2.3.1); of a file of several members that is the last one's.
-    /// </summary>
-    private static void CheckWhole(string path, FileStream file, long bytes)
-    {
-        Span<byte> size = stackalloc byte[sizeof(uint)];
-        file.Position = file.Length - size.Length;
-        file.ReadExactly(size);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(size) != (uint)bytes && !HasAnotherMember(file))
-            throw Check.BadFile(path, Check.Invariant($"the gzip file is cut off: it does not end with the number of its {bytes} bytes."));
-    }
-
-    private static bool HasAnotherMember(FileStream file)
-    {
-        ReadOnlySpan<byte> header = [0x1F, 0x8B, 0x08];
-        byte[] buffer = new byte[1 << 16];
-        // The first member's own header is passed over; parts overlap, so that none is missed.
-        for (long start = 1; start < file.Length; start += buffer.Length - header.Length + 1)
-        {
-            file.Position = start;
-            int count = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-            if (buffer.AsSpan(0, count).IndexOf(header) >= 0)
-                return true;
-        }
-        return false;
+        bool zipped = GzipFile.IsCompressed(file);
+        using Stream stream = zipped ? GzipFile.Decompress(file, path) : file;
+        var lines = new ByteLineReader(stream, path, options.MaxBytes);
+        var alignment = Read(path, options, lines, zipped ? 0 : file.Length);
+        // Whether a compressed file is whole shows at its end.
+        if (zipped)
+            lines.ReadToEnd();
+        return alignment;
     }
 
     private static RawAlignment Read(string path, SequenceAlignmentOptions options, ByteLineReader lines, long sizeHint)

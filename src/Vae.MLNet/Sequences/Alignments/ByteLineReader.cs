@@ -93,14 +93,13 @@ internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
     }
 
     /// <summary>Passes over what is left and gives the number of bytes in all.</summary>
-    public long ReadToEnd()
+    public void ReadToEnd()
     {
         while (!_ended)
         {
             _start = _end;
             Fill();
         }
-        return _read;
     }
 
     private ReadOnlySpan<byte> Finish(ReadOnlySpan<byte> line)
