@@ -9,6 +9,9 @@ internal sealed class ChainCoordinates
     /// <summary>Share of values that are taken to be anywhere on the circle, so that no angle is impossible.</summary>
     private const double Anywhere = 0.005;
 
+    /// <summary>Sine of the angle between two bonds below which they count as a straight line, about which there is no torsion.</summary>
+    public const float Straight = 1e-3f;
+
     private readonly int _beads, _dimensions;
 
     /// <param name="beads">Beads.</param>
@@ -85,9 +88,13 @@ internal sealed class ChainCoordinates
         Interpolate(places, knots, function);
         if (circle)
             Spread(function, low, high);
-        // Equal values leave no room to tell quantiles apart.
+        // Equal values, as of rigid bonds, leave no room to tell quantiles apart; what is added has to count in single precision.
+        float least = 1e-7f * Math.Max(1e-3f, (float)(high - low));
         for (int k = 1; k < function.Length; k++)
-            function[k] = Math.Max(function[k], function[k - 1] + 1e-7f * Math.Max(1e-3f, (float)(high - low)));
+        {
+            float before = function[k - 1];
+            function[k] = Math.Max(function[k], Math.Max(before + least, MathF.BitIncrement(before)));
+        }
     }
 
     /// <summary>
@@ -226,16 +233,18 @@ internal sealed class ChainCoordinates
         float ax = shape[3 * (i - 1)] - shape[3 * (i - 2)], ay = shape[3 * (i - 1) + 1] - shape[3 * (i - 2) + 1], az = shape[3 * (i - 1) + 2] - shape[3 * (i - 2) + 2];
         float norm = MathF.Sqrt(ax * ax + ay * ay + az * az);
         (ax, ay, az) = norm > 0 ? (ax / norm, ay / norm, az / norm) : (1, 0, 0);
-        float bx = 0, by = 0, bz = 0, rest = 0;
+        float bx = 0, by = 0, bz = 0, rest = 0, least = 0;
         if (i > 2)
         {
             bx = shape[3 * (i - 2)] - shape[3 * (i - 3)];
             by = shape[3 * (i - 2) + 1] - shape[3 * (i - 3) + 1];
             bz = shape[3 * (i - 2) + 2] - shape[3 * (i - 3) + 2];
+            // What is left across has to be well above rounding, or the axes would not be at right angles.
+            least = Straight * MathF.Sqrt(bx * bx + by * by + bz * bz);
             rest = Rest();
         }
         // Of three beads in a line, and of the second bond, the axis of space that is least along the bond tells where torsions begin.
-        if (rest < 1e-6f)
+        if (rest <= least)
         {
             float px = MathF.Abs(ax), py = MathF.Abs(ay), pz = MathF.Abs(az);
             (bx, by, bz) = px <= py && px <= pz ? (1f, 0f, 0f) : py <= pz ? (0f, 1f, 0f) : (0f, 0f, 1f);

@@ -98,8 +98,9 @@ internal static class ChainGraphs
             string beside = Beside(graph.Node("OneHot", [nearest, graph.Ints(3), values]));
             if (i > 2)
             {
-                string own = Beside(graph.Subtract(_beads[i - 2], _beads[i - 3]));
-                beside = graph.Node("Where", [graph.Node("Less", [Length(own), graph.Scalar(1e-6f)]), beside, own]);
+                string bond = graph.Subtract(_beads[i - 2], _beads[i - 3]), own = Beside(bond);
+                string least = graph.Multiply(Length(bond), graph.Scalar(ChainCoordinates.Straight));
+                beside = graph.Node("Where", [graph.Node("Greater", [Length(own), least]), own, beside]);
             }
             beside = graph.Divide(beside, Length(beside));
             string across = graph.Subtract(

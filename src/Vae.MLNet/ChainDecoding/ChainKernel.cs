@@ -125,7 +125,8 @@ internal sealed class ChainKernel
                             square += dz * dz;
                         }
                         var at = Vector256.Min(Vector256.Sqrt(square) * scale, most);
-                        var k = Avx.ConvertToVector256Int32WithTruncation(at);
+                        // What is no number would be the least integer: memory is never read outside the table.
+                        var k = Vector256.Max(Avx.ConvertToVector256Int32WithTruncation(at), Vector256<int>.Zero);
                         var w = at - Vector256.ConvertToSingle(k);
                         var low = Avx2.GatherVector256(own, k, 4);
                         var high = Avx2.GatherVector256(own + 1, k, 4);
@@ -137,7 +138,7 @@ internal sealed class ChainKernel
                 for (; c < _padded; c++)
                 {
                     float at = MathF.Min(Distance(xs[c], ys[c], zs[c], s) * _perUnit, ChainShape.Knots - 1.001f);
-                    int k = (int)at;
+                    int k = Math.Clamp((int)at, 0, ChainShape.Knots - 2);
                     float w = at - k;
                     energies[c] += own[k] + w * (own[k + 1] - own[k]);
                     index[c] = k;

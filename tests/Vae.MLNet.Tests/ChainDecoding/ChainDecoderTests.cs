@@ -15,7 +15,7 @@ public sealed class ChainDecoderTests
     }
 
     /// <summary>Chains with bonds near one, angles that bend one way or the other by turns, and no two beads nearer than 0.8.</summary>
-    private static float[][] Chains(int count, int beads, int dimensions, int seed = 3)
+    private static float[][] Chains(int count, int beads, int dimensions, int seed = 3, bool rigid = false)
     {
         var random = new Random(seed);
         var shapes = new List<float[]>();
@@ -28,7 +28,7 @@ public sealed class ChainDecoderTests
             {
                 for (int c = 0; c < dimensions; c++)
                     way[c] += 0.9 * (random.NextDouble() - 0.5) * 2;
-                double norm = Math.Sqrt(way.Take(dimensions).Sum(x => x * x)), bond = 0.95 + 0.1 * random.NextDouble();
+                double norm = Math.Sqrt(way.Take(dimensions).Sum(x => x * x)), bond = rigid ? 1 : 0.95 + 0.1 * random.NextDouble();
                 for (int c = 0; c < dimensions; c++)
                 {
                     way[c] /= norm;
@@ -133,6 +133,30 @@ public sealed class ChainDecoderTests
         Assert.AreEqual(1, drawnRg / meanRg, 0.1, "Chains are as long from end to end.");
 
         double End(ReadOnlySpan<float> shape) => Distance(shape, 0, 7, dimensions);
+    }
+
+    [TestMethod]
+    [DataRow(2)]
+    [DataRow(3)]
+    public void Fit_RigidBondsAndStraightChains_GivesShapesOfThatKind(int dimensions)
+    {
+        float[][] chains = Chains(100, 6, dimensions, rigid: true);
+        // Some chains are straight, so that angles are all alike there.
+        for (int row = 0; row < 30; row++)
+        {
+            for (int i = 0; i < chains[row].Length; i++)
+                chains[row][i] = i % dimensions == 0 ? i / dimensions : 0;
+        }
+        var (model, data) = Train(chains, dimensions);
+        using var owner = model;
+        var decoder = new MLContext().Vae.FitChainDecoder(model, data, dimensions, new() { Steps = 40, Seed = 2 });
+        Assert.IsTrue(decoder.Checks.All(check => double.IsFinite(check.NegativeLogLikelihood)));
+        using var sampler = ChainSampler.Load(decoder.ToOnnx());
+        foreach (float[] shape in sampler.Sample(100, 1).OutputArrays())
+        {
+            for (int i = 1; i < 6; i++)
+                Assert.AreEqual(1, Distance(shape, i, i - 1, dimensions), 0.01);
+        }
     }
 
     [TestMethod]
