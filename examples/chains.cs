@@ -21,7 +21,7 @@ using var sampler = ChainSampler.Load(file); // From here on OnnxRuntime is enou
 var drawn = sampler.Sample(1000, seed: 7);
 var film = sampler.Interpolate(drawn.Latent(0), drawn.Latent(1), steps: 11, seed: 7);
 double sound = drawn.OutputArrays().Average(Sound), onTheWay = film.OutputArrays().Average(Sound);
-Console.WriteLine(FormattableString.Invariant($"no bond out of range and no two beads overlap in {sound:P0} of {drawn.Count} drawn shapes, in {onTheWay:P0} of those on a way"));
+Console.WriteLine(FormattableString.Invariant($"bonds and contacts are sound in {sound:P0} of {drawn.Count} shapes, in {onTheWay:P0} of those on a way"));
 return sound > 0.9 ? 0 : 1;
 
 static double Sound(float[] shape)
@@ -39,7 +39,8 @@ static double Sound(float[] shape)
 static IEnumerable<Frame> Chains(int count)
 {
     var random = new Random(1);
-    return [.. Enumerable.Repeat(0, 100 * count).Select(_ => Walk(random)).Where(beads => Sound(beads) > 0).Take(count).Select(beads => new Frame { Conformation = beads })];
+    var walks = Enumerable.Repeat(0, 100 * count).Select(_ => Walk(random)).Where(beads => Sound(beads) > 0);
+    return [.. walks.Take(count).Select(beads => new Frame { Conformation = beads })];
 }
 
 static float[] Walk(Random random)

@@ -5,7 +5,10 @@ using Vae.MLNet.Inference;
 
 namespace BeadSpringPolymer;
 
-/// <summary>What the exported chain decoder is asked for: samples, films between frames, compact shapes; and how well its samples pass for frames of the simulation.</summary>
+/// <summary>
+/// What the exported chain decoder is asked for: samples, films between frames, compact shapes; and how well its samples pass for frames
+/// of the simulation.
+/// </summary>
 internal sealed class ChainUse(ChainSampler sampler, PhysicalRanges physical, int seed, CancellationToken cancellationToken)
 {
     /// <summary>Films between pairs of latent vectors.</summary>
@@ -13,8 +16,9 @@ internal sealed class ChainUse(ChainSampler sampler, PhysicalRanges physical, in
         [.. pairs.Select((pair, i) => sampler.Interpolate(pair.From, pair.To, steps, seed + i).OutputArrays())];
 
     /// <summary>
-    /// Compact shapes: from each start a random walk in latent vector and noise, of which only steps to physical shapes of smaller Rg are taken. Noise stays noise: normal
-    /// numbers move along an ellipse and uniform ones around a circle, so that whatever is reached is a draw that the decoder could have made.
+    /// Compact shapes: from each start a random walk in latent vector and noise, of which only steps to physical shapes of smaller Rg are
+    /// taken. Noise stays noise: normal numbers move along an ellipse and uniform ones around a circle, so that whatever is reached is a
+    /// draw that the decoder could have made.
     /// </summary>
     public float[][] Design(float[][] starts, int steps)
     {
@@ -35,8 +39,9 @@ internal sealed class ChainUse(ChainSampler sampler, PhysicalRanges physical, in
                 for (int k = 0; k < noiseSize; k++)
                 {
                     float now = noise[i * noiseSize + k];
-                    double next = k < sampler.Dimensions ? stay * now + move * Normal() : now + move * (random.NextDouble() - 0.5);
-                    triedNoise[i * noiseSize + k] = k < sampler.Dimensions ? (float)next : Math.Clamp((float)(next - Math.Floor(next)), 0, MathF.BitDecrement(1));
+                    triedNoise[i * noiseSize + k] = k < sampler.Dimensions
+                        ? (float)(stay * now + move * Normal())
+                        : (now + (float)(move * (random.NextDouble() - 0.5)) + 1) % 1;
                 }
             }
             sampler.Decode(tried, triedNoise, triedShapes);
@@ -57,41 +62,54 @@ internal sealed class ChainUse(ChainSampler sampler, PhysicalRanges physical, in
         double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
     }
 
-    /// <summary>Boosted trees on all distances, judged by cross-validation: 0.5 says that samples and frames cannot be told apart.</summary>
-    public static SampleComparison Compare(IReadOnlyList<float[]> real, IReadOnlyList<float[]> sampled, CancellationToken cancellationToken)
+    /// <summary>
+    /// Boosted trees on all distances, judged by cross-validation: 0.5 says that samples and frames cannot be told apart; and whether samples
+    /// are nearer to the frames trained on than fresh frames are.
+    /// </summary>
+    public static SampleComparison Compare(
+        IReadOnlyList<float[]> real,
+        IReadOnlyList<float[]> sampled,
+        IReadOnlyList<float[]> training,
+        CancellationToken cancellationToken)
     {
         var context = new MLContext();
-        return context.Vae.CompareSamples(View(real), View(sampled), new() { Pairs = 0, RealHalves = false, CancellationToken = cancellationToken });
-
-        IDataView View(IReadOnlyList<float[]> shapes)
+        return context.Vae.CompareSamples(View(context, real, Distances), View(context, sampled, Distances), new()
         {
-            var definition = SchemaDefinition.Create(typeof(Distances));
-            definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, Of(shapes[0]).Length);
-            return context.Data.LoadFromEnumerable(shapes.Select(shape => new Distances { Value = Of(shape) }), definition);
-        }
+            Pairs = 0,
+            RealHalves = false,
+            Training = View(context, training, Distances),
+            CancellationToken = cancellationToken,
+        });
 
-        static float[] Of(float[] shape) =>
-            [.. Enumerable.Range(0, shape.Length / Shapes.Dimensions).SelectMany(i => Enumerable.Range(0, i).Select(j => (float)Shapes.Distance(shape, i, j)))];
+        static float[] Distances(float[] shape) =>
+        [
+            .. Enumerable.Range(0, shape.Length / Shapes.Dimensions)
+                .SelectMany(i => Enumerable.Range(0, i).Select(j => (float)Shapes.Distance(shape, i, j))),
+        ];
     }
 
-    /// <summary>The largest difference between two distributions (Kolmogorov and Smirnov).</summary>
-    public static double KolmogorovSmirnov(IEnumerable<double> one, IEnumerable<double> other)
+    /// <summary>Kolmogorov and Smirnov's distance of the distributions of Rg, and of the end-to-end distance.</summary>
+    public static (double Rg, double EndToEnd) CompareSizes(IReadOnlyList<float[]> real, IReadOnlyList<float[]> sampled)
     {
-        double[] a = [.. one.Order()], b = [.. other.Order()];
-        double worst = 0;
-        for (int i = 0, j = 0; i < a.Length && j < b.Length;)
-        {
-            double at = Math.Min(a[i], b[j]);
-            while (i < a.Length && a[i] <= at)
-                i++;
-            while (j < b.Length && b[j] <= at)
-                j++;
-            worst = Math.Max(worst, Math.Abs((double)i / a.Length - (double)j / b.Length));
-        }
-        return worst;
+        var context = new MLContext();
+        // The classifier has no part in these.
+        var options = new CompareSamplesOptions { Pairs = 0, RealHalves = false, Trees = 1, Folds = 2, ClassifierRows = 100 };
+        var columns = context.Vae.CompareSamples(View(context, real, Sizes), View(context, sampled, Sizes), options).Columns;
+        return (Of(0), Of(1));
+
+        double Of(int slot) => columns.Single(column => column.Name == $"{nameof(Numbers.Value)}[{slot}]").Distance;
+
+        static float[] Sizes(float[] shape) => [(float)Shapes.RadiusOfGyration(shape), (float)Shapes.EndToEnd(shape)];
     }
 
-    private sealed class Distances
+    private static IDataView View(MLContext context, IReadOnlyList<float[]> shapes, Func<float[], float[]> numbers)
+    {
+        var definition = SchemaDefinition.Create(typeof(Numbers));
+        definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, numbers(shapes[0]).Length);
+        return context.Data.LoadFromEnumerable(shapes.Select(shape => new Numbers { Value = numbers(shape) }), definition);
+    }
+
+    private sealed class Numbers
     {
         public float[] Value { get; set; } = [];
     }

@@ -63,7 +63,8 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         using var decoder = VaeDecoder.Load(Path("decoder.onnx"));
         using var designer = VaeDecoder.Load(Path("design-decoder.onnx"));
         using var sampler = ChainSampler.Load(Path("chain-decoder.onnx"));
-        var results = Use(decoder, designer, sampler, canonical, course, design, beads, frames.Schema) with { SecondsTotal = Stopwatch.GetElapsedTime(start).TotalSeconds };
+        var results = Use(decoder, designer, sampler, canonical, course, design, beads, frames.Schema);
+        results = results with { SecondsTotal = Stopwatch.GetElapsedTime(start).TotalSeconds };
         results.Write(Path("results.json"));
         Show(results);
     }
@@ -175,11 +176,20 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
     {
         if (options.Data is not null)
             return fitted.Aligned[training..];
-        var trajectory = new SimulationCache().GetOrRun(new BeadSpringOptions(), options.Conformations, options.Seed + 1, null, cancellationToken);
+        var simulation = new BeadSpringOptions();
+        var trajectory = new SimulationCache().GetOrRun(simulation, options.Conformations, options.Seed + 1, null, cancellationToken);
         return Aligned(fitted, schema, Enumerable.Range(0, trajectory.Count).Select(i => trajectory.Frame(i).ToArray()));
     }
 
-    private Results Use(VaeDecoder decoder, VaeDecoder designer, ChainSampler sampler, Fitted canonical, Fitted course, Fitted design, int beads, DataViewSchema schema)
+    private Results Use(
+        VaeDecoder decoder,
+        VaeDecoder designer,
+        ChainSampler sampler,
+        Fitted canonical,
+        Fitted course,
+        Fitted design,
+        int beads,
+        DataViewSchema schema)
     {
         int training = (int)canonical.Vae.History!.TrainingRows;
         float[][] shapes = canonical.Aligned[..training], heldShapes = canonical.Aligned[training..];
@@ -219,8 +229,9 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         float[][] drawn = Aligned(canonical, schema, sampler.Sample(Math.Clamp(fresh.Length, 1000, 10_000), options.Seed).OutputArrays());
         float[][][] chainFilms = chain.Films(pairs, Steps);
         float[][] chainEnds = chain.Design([.. starts.Select(start => latents[start])], 400);
-        var comparison = ChainUse.Compare(fresh, drawn, cancellationToken);
-        int? smallestChain = Smallest(chainEnds, physical.IsPhysical);
+        var comparison = ChainUse.Compare(fresh, drawn, shapes, cancellationToken);
+        var sizes = ChainUse.CompareSizes(fresh, drawn);
+        float[][] compact = [.. chainEnds.Where(physical.IsPhysical).OrderBy(shape => Shapes.RadiusOfGyration(shape))];
 
         // Pictures.
         Pictures.Losses(Path("losses.png"), canonical.Vae.History!, course.Vae.History!);
@@ -245,7 +256,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             ("2 latent dimensions, Rg alone, as in the course", Film(coursePaths[smallestCourse], physical)),
             ("2 latent dimensions, Rg, bonds, overlaps and prior", Film(plausiblePaths[smallestPlausible ?? 0], physical)),
             ("16 latent dimensions, Rg, bonds, overlaps and prior", Film(designPaths[smallestDesign ?? 0], physical)),
-            ("drawn bead by bead: the most compact", [.. chainEnds.Where(physical.IsPhysical).OrderBy(shape => Shapes.RadiusOfGyration(shape)).Take(7).Select(shape => Labelled(shape, physical))]),
+            ("drawn bead by bead: the most compact", [.. compact.Take(7).Select(shape => Labelled(shape, physical))]),
             ("most compact training frames", [.. shapes.OrderBy(shape => Shapes.RadiusOfGyration(shape)).Take(7).Select(shape => Labelled(shape, physical))]),
         ]);
         Pictures.Paths(Path("optimization-paths.png"), latents, rg[..training], [.. coursePaths.Take(12).Select(path => path.Path.LatentArrays())], [.. plausiblePaths.Take(12).Select(path => path.Path.LatentArrays())]);
@@ -284,11 +295,13 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             TwoSampleAuc = comparison.Auc,
             ChainSampledPhysical = physical.Share(drawn),
             SampledPhysicalShare = physical.Share(drawn) / physical.Share(fresh),
-            KsRg = ChainUse.KolmogorovSmirnov(fresh.Select(shape => Shapes.RadiusOfGyration(shape)), drawn.Select(shape => Shapes.RadiusOfGyration(shape))),
-            KsEndToEnd = ChainUse.KolmogorovSmirnov(fresh.Select(shape => Shapes.EndToEnd(shape)), drawn.Select(shape => Shapes.EndToEnd(shape))),
+            KsRg = sizes.Rg,
+            KsEndToEnd = sizes.EndToEnd,
+            SampledDistanceRatio = comparison.Copies!.DistanceRatio,
+            SampledCopies = comparison.Copies!.GeneratedCopies,
             ChainInterpolationPhysical = physical.Share(chainFilms.SelectMany(film => film)),
             DesignPhysical = physical.Share(chainEnds),
-            DesignMinimumRg = smallestChain is { } best ? Shapes.RadiusOfGyration(chainEnds[best]) : null,
+            DesignMinimumRg = compact.Length > 0 ? Shapes.RadiusOfGyration(compact[0]) : null,
             SecondsPerEpoch = Median(canonical.Vae.History.Epochs.Select(epoch => epoch.Seconds)),
         };
     }
@@ -375,7 +388,9 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         shapes.AddRow("bead by bead: compact shapes", Invariant($"{results.DesignPhysical:P1}"), Least(results.DesignMinimumRg));
         AnsiConsole.Write(shapes);
         AnsiConsole.MarkupLine(Invariant(
-            $"Drawn bead by bead, against frames that no model has seen: AUC of a classifier [bold]{results.TwoSampleAuc:F3}[/] (0.5 is perfect), KS of Rg {results.KsRg:F3}, of the end-to-end distance {results.KsEndToEnd:F3}. {results.SecondsTotal:F0} s in all."));
+            $"Drawn bead by bead, against frames that no model has seen: AUC of a classifier [bold]{results.TwoSampleAuc:F3}[/] (0.5 is perfect), ")
+            + Invariant($"KS of Rg {results.KsRg:F3}, of the end-to-end distance {results.KsEndToEnd:F3}, ")
+            + Invariant($"distance to the frames trained on {results.SampledDistanceRatio:F2} of fresh frames'. {results.SecondsTotal:F0} s in all."));
         AnsiConsole.MarkupLineInterpolated($"Models, pictures and results.json are in [bold]{_folder}[/].");
 
         static string Least(double? value) => value is { } least ? Invariant($"{least:F3}") : "none physical";

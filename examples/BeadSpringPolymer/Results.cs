@@ -75,7 +75,8 @@ internal sealed record Results
     public required double TrainingMinimumRgPhysical { get; init; }
 
     /// <summary>
-    /// Area under the ROC curve of boosted trees that tell shapes drawn bead by bead from frames that no model has seen, by all distances: 0.5 says that they cannot.
+    /// Area under the ROC curve of boosted trees that tell shapes drawn bead by bead from frames that no model has seen, by all distances:
+    /// 0.5 says that they cannot.
     /// </summary>
     public required double TwoSampleAuc { get; init; }
 
@@ -90,6 +91,14 @@ internal sealed record Results
 
     /// <summary>The same of the end-to-end distance.</summary>
     public required double KsEndToEnd { get; init; }
+
+    /// <summary>
+    /// Mean distance of shapes drawn bead by bead to the nearest frame trained on, over that of fresh frames: below 1 where frames are copied.
+    /// </summary>
+    public required double SampledDistanceRatio { get; init; }
+
+    /// <summary>Share of the shapes drawn bead by bead that equal a frame trained on.</summary>
+    public required double SampledCopies { get; init; }
 
     /// <summary>Share of interpolated shapes, drawn bead by bead with one noise all the way, that are physical.</summary>
     public required double ChainInterpolationPhysical { get; init; }

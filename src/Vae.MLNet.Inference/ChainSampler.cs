@@ -8,17 +8,19 @@ using Vae.MLNet.Inference.Running;
 namespace Vae.MLNet.Inference;
 
 /// <summary>
-/// A chain decoder, loaded from the ONNX file that <c>ChainDecoder.Export</c> of Vae.MLNet writes: conformations drawn bead by bead, each from the latent vector and the
-/// beads before it. Immutable and safe to use from many threads at once.
+/// A chain decoder, loaded from the ONNX file that <c>ChainDecoder.Export</c> of Vae.MLNet writes: conformations drawn bead by bead, each
+/// from the latent vector and the beads before it. Immutable and safe to use from many threads at once.
 /// </summary>
 /// <remarks>
-/// Everything random comes in as noise: the same latent vector and noise give the same shape, and a path through latent space with one noise is a film of one chain.
-/// Rows are computed in blocks; where a drawn number falls between two candidates to the last bit, a shape may differ with the rows it is computed together with and
-/// from one type of processor to another.
+/// Everything random comes in as noise: the same latent vector and noise give the same shape, and a path through latent space with one
+/// noise is a film of one chain. Rows are computed in blocks; where a drawn number falls between two candidates to the last bit, a shape
+/// may differ with the rows it is computed together with and from one type of processor to another.
 /// </remarks>
 public sealed class ChainSampler : IDisposable
 {
-    private const string LatentName = "Latent", NoiseName = "Noise", ConformationName = "Conformation", Kind = "chain-decoder", DimensionsKey = "vae.dimensions", PriorKey = "vae.prior";
+    private const string LatentName = "Latent", NoiseName = "Noise", ConformationName = "Conformation";
+
+    private const string Kind = "chain-decoder", DimensionsKey = "vae.dimensions", PriorKey = "vae.prior";
 
     private readonly ModelSession _session;
     private readonly RunPlan _plan;
@@ -40,11 +42,9 @@ public sealed class ChainSampler : IDisposable
         RunPlan[] Plans(ModelHeader header, InferenceSession session)
         {
             int features = header.FeatureCount, latent = header.LatentDimension;
-            if (!header.Metadata.TryGetValue(DimensionsKey, out string? text) || !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out dimensions)
-                || dimensions is not (2 or 3) || features % dimensions != 0 || features / dimensions < 3)
-            {
-                throw Guard.BadFile(model.Name, $"'{DimensionsKey}' has to be 2 or 3 and to divide the features into three beads or more.");
-            }
+            dimensions = header.Integer(DimensionsKey, 2, 3);
+            if (features % dimensions != 0 || features / dimensions < 3)
+                throw Guard.BadFile(model.Name, Guard.Invariant($"{features} features are not three beads or more of {dimensions} coordinates."));
             (weights, means, deviations) = ReadPrior(model.Name, header, latent);
             int noise = Size(features / dimensions, dimensions);
             header.CheckTensor(session.InputMetadata, "input", LatentName, latent);
@@ -76,7 +76,9 @@ public sealed class ChainSampler : IDisposable
     /// <param name="path">ONNX file made by <c>ChainDecoder.Export</c>.</param>
     /// <param name="options">How to load and run it; null for the defaults.</param>
     /// <returns>The sampler, to be disposed.</returns>
-    /// <exception cref="InvalidDataException">The file is not a chain decoder of this library, is broken, or is larger than the options allow.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is not a chain decoder of this library, is broken, or is larger than the options allow.
+    /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public static ChainSampler Load(string path, VaeSessionOptions? options = null)
     {
@@ -84,11 +86,24 @@ public sealed class ChainSampler : IDisposable
         return new(ModelBytes.FromFile(path, options), options);
     }
 
+    /// <summary>Loads a chain decoder from a stream, which is read to its end and left open.</summary>
+    /// <param name="stream">Stream over an ONNX file made by <c>ChainDecoder.Export</c>.</param>
+    /// <param name="options">How to load and run it; null for the defaults.</param>
+    /// <returns>The sampler, to be disposed.</returns>
+    /// <exception cref="InvalidDataException">The data is not a chain decoder of this library, is broken, or is larger than the options allow.</exception>
+    public static ChainSampler Load(Stream stream, VaeSessionOptions? options = null)
+    {
+        options = (options ?? new()).Validate();
+        return new(ModelBytes.FromStream(stream, options), options);
+    }
+
     /// <summary>Loads a chain decoder from memory, which is not used after this returns.</summary>
     /// <param name="model">Bytes of an ONNX file made by <c>ChainDecoder.Export</c>.</param>
     /// <param name="options">How to load and run it; null for the defaults.</param>
     /// <returns>The sampler, to be disposed.</returns>
-    /// <exception cref="InvalidDataException">The data is not a chain decoder of this library, is broken, or is larger than the options allow.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The data is not a chain decoder of this library, is broken, or is larger than the options allow.
+    /// </exception>
     public static ChainSampler Load(ReadOnlyMemory<byte> model, VaeSessionOptions? options = null)
     {
         options = (options ?? new()).Validate();
@@ -113,8 +128,8 @@ public sealed class ChainSampler : IDisposable
             int k = 0;
             while (k < _weights.Length - 1 && place >= _weights[k])
                 place -= _weights[k++];
-            for (int d = 0; d < LatentDimension; d++)
-                latents[row * LatentDimension + d] = (float)(_means[k * LatentDimension + d] + _deviations[k * LatentDimension + d] * random.NextNormal());
+            for (int d = 0, from = k * LatentDimension; d < LatentDimension; d++)
+                latents[row * LatentDimension + d] = (float)(_means[from + d] + _deviations[from + d] * random.NextNormal());
         }
         Decode(latents, Noise(count, seed), outputs);
         return new(latents, outputs, LatentDimension, FeatureCount);
@@ -131,22 +146,35 @@ public sealed class ChainSampler : IDisposable
         var noise = new float[Guard.ArrayLength(count, NoiseSize, nameof(count))];
         var random = new SeededRandom(seed, 2);
         for (int i = 0; i < noise.Length; i++)
-            noise[i] = i % NoiseSize < Dimensions ? (float)random.NextNormal() : MathF.Min((float)random.NextUniform(), MathF.BitDecrement(1));
+            noise[i] = i % NoiseSize < Dimensions ? (float)random.NextNormal() : (float)random.NextUniform();
         return noise;
     }
 
     /// <summary>Draws a conformation for each latent vector.</summary>
-    /// <param name="latents">Latent vectors, row after row: n x <see cref="LatentDimension"/> numbers.</param>
+    /// <param name="latents">Latent vectors, row after row: n x <see cref="LatentDimension"/> numbers; where they are not finite, conformations are not.</param>
     /// <param name="noise">Noise, row after row: n x <see cref="NoiseSize"/> numbers, as <see cref="Noise"/> gives them.</param>
     /// <param name="destination">Takes n x <see cref="FeatureCount"/> numbers in units of the data.</param>
     /// <returns>The number of conformations, n.</returns>
-    /// <exception cref="ArgumentException">The latent vectors or the noise are not whole rows or not as many, or the destination has not exactly the room.</exception>
+    /// <exception cref="ArgumentException">
+    /// The latent vectors or the noise are not whole rows or not as many, noise is out of its range, or the destination has not exactly the room.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The sampler has been disposed.</exception>
     public int Decode(ReadOnlySpan<float> latents, ReadOnlySpan<float> noise, Span<float> destination)
     {
         int rows = Guard.Rows(latents.Length, LatentDimension, nameof(latents), "the latent dimension");
         if (noise.Length != (long)rows * NoiseSize)
-            throw new ArgumentException(Guard.Invariant($"{rows} latent vectors need {rows} x {NoiseSize} numbers of noise; there are {noise.Length}."), nameof(noise));
+        {
+            throw new ArgumentException(
+                Guard.Invariant($"{rows} latent vectors need {rows} x {NoiseSize} numbers of noise; there are {noise.Length}."), nameof(noise));
+        }
+        for (int i = 0; i < noise.Length; i++)
+        {
+            if (!float.IsFinite(noise[i]) || i % NoiseSize >= Dimensions && noise[i] is < 0 or > 1)
+            {
+                throw new ArgumentException(
+                    Guard.Invariant($"Noise has to be finite, and from 0 to 1 behind the first {Dimensions} of a row; number {i} is {noise[i]}."), nameof(noise));
+            }
+        }
         Guard.Destination(destination.Length, rows, FeatureCount, nameof(destination));
         if (latents.Overlaps(destination) || noise.Overlaps(destination))
             throw new ArgumentException($"{nameof(destination)} must not overlap the latents or the noise.", nameof(destination));
@@ -172,7 +200,12 @@ public sealed class ChainSampler : IDisposable
     /// <exception cref="ArgumentException">A latent vector has another length or is not finite.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="steps"/> is out of range.</exception>
     /// <exception cref="ObjectDisposedException">The sampler has been disposed.</exception>
-    public DecodedLatents Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int steps, int seed, InterpolationMode mode = InterpolationMode.Linear)
+    public DecodedLatents Interpolate(
+        ReadOnlySpan<float> from,
+        ReadOnlySpan<float> to,
+        int steps,
+        int seed,
+        InterpolationMode mode = InterpolationMode.Linear)
     {
         Guard.Row(from.Length, LatentDimension, nameof(from), "the latent dimension");
         Guard.Row(to.Length, LatentDimension, nameof(to), "the latent dimension");
@@ -207,14 +240,18 @@ public sealed class ChainSampler : IDisposable
             means = Numbers("means");
             deviations = Numbers("deviations");
 
-            double[] Numbers(string name) => [.. json.RootElement.GetProperty(name).EnumerateArray().Select(element => element.GetDouble())];
+            double[] Numbers(string name) =>
+                [.. json.RootElement.GetProperty(name).EnumerateArray().Select(element => element.GetDouble())];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             throw Guard.BadFile(file, $"'{PriorKey}' has to be a mixture of normal distributions.", e);
         }
         bool sound = weights.Length > 0 && means.Length == (long)weights.Length * latent && deviations.Length == means.Length
-            && weights.All(weight => weight >= 0) && Math.Abs(weights.Sum() - 1) < 1e-6 && means.All(double.IsFinite) && deviations.All(value => value >= 0 && double.IsFinite(value));
-        return sound ? (weights, means, deviations) : throw Guard.BadFile(file, $"'{PriorKey}' has to be a mixture of normal distributions.");
+            && weights.All(weight => weight >= 0) && Math.Abs(weights.Sum() - 1) < 1e-6
+            && means.All(double.IsFinite) && deviations.All(value => value >= 0 && double.IsFinite(value));
+        if (!sound)
+            throw Guard.BadFile(file, $"'{PriorKey}' has to be a mixture of normal distributions.");
+        return (weights, means, deviations);
     }
 }

@@ -27,7 +27,8 @@ public sealed partial class RoomsTests
             .Where(file => !file.Path.StartsWith("obj/", StringComparison.Ordinal) && !file.Path.StartsWith("bin/", StringComparison.Ordinal))
             .ToList();
         Assert.IsGreaterThan(100, files.Count);
-        Assert.IsEmpty(Breaches(files));
+        List<string> breaches = Breaches(files);
+        Assert.IsEmpty(breaches, string.Join('\n', breaches));
     }
 
     [TestMethod]

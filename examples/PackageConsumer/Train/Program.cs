@@ -41,7 +41,8 @@ var chainDecoder = ml.Vae.FitChainDecoder(vae, conformations.Transform(training)
     CancellationToken = CancellationToken.None,
 });
 chainDecoder.Export(Path.Combine(folder, "chain-decoder.onnx"));
-if (chainDecoder is not { Beads: 6, Dimensions: 2, LatentDimension: 2 } || reports == 0 || chainDecoder.Checks[^1] is not { Step: 200, NegativeLogLikelihood: < 0 })
+if (chainDecoder is not { Beads: 6, Dimensions: 2, LatentDimension: 2 } || reports == 0
+    || chainDecoder.Checks[^1] is not { Step: 200, NegativeLogLikelihood: < 0 })
     return Fail("The decoder of chains is another one.");
 ml.Model.Save(conformations, training.Schema, Path.Combine(folder, "conformations.zip"));
 

@@ -216,7 +216,8 @@ internal sealed class ModelHeader
 
     private string Text(string key) => Metadata.TryGetValue(key, out string? text) ? text : throw Guard.BadFile(_file, $"the model's metadata have no '{key}'.");
 
-    private int Integer(string key, int minimum, int maximum)
+    /// <summary>A whole number in a range.</summary>
+    public int Integer(string key, int minimum, int maximum)
     {
         string text = Text(key);
         if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) || value < minimum || value > maximum)

@@ -1,8 +1,8 @@
 namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>
-/// Internal coordinates of each bead beside those before it, and their quantile functions among the training shapes. Candidates are spread evenly over quantiles, so the
-/// grid is as fine as the data asks for, whatever the units and however stiff the chain.
+/// Internal coordinates of each bead beside those before it, and their quantile functions among the training shapes. Candidates are spread
+/// evenly over quantiles, so the grid is as fine as the data asks for, whatever the units and however stiff the chain.
 /// </summary>
 internal sealed class ChainCoordinates
 {
@@ -82,7 +82,8 @@ internal sealed class ChainCoordinates
         else
         {
             double margin = Math.Max(0.02 * (high - low), 1e-6 * Math.Max(Math.Abs(high), 1e-3));
-            (low, high) = (Math.Max(bend || low > 0 ? 0 : double.NegativeInfinity, low - margin), bend ? Math.Min(Math.PI, high + margin) : high + margin);
+            low = Math.Max(0, low - margin);
+            high = bend ? Math.Min(Math.PI, high + margin) : high + margin;
         }
         var (places, knots) = Knots(values, low, high);
         Interpolate(places, knots, function);
@@ -98,7 +99,8 @@ internal sealed class ChainCoordinates
     }
 
     /// <summary>
-    /// Few places in the middle, so that chance does not make waves in the density, and more towards the ends: within an interval all values are alike, and tails are not.
+    /// Few places in the middle, so that chance does not make waves in the density, and more towards the ends: within an interval all
+    /// values are alike, and tails are not.
     /// </summary>
     private static (double[] Places, double[] Values) Knots(double[] sorted, double low, double high)
     {
@@ -120,7 +122,9 @@ internal sealed class ChainCoordinates
         }
     }
 
-    /// <summary>A smooth rising function through the knots (Fritsch and Carlson 1980, with harmonic means of neighbouring slopes).</summary>
+    /// <summary>
+    /// A smooth rising function through the knots (Fritsch and Carlson 1980, with harmonic means of neighbouring slopes).
+    /// </summary>
     private static void Interpolate(double[] x, double[] y, Span<float> function)
     {
         int n = x.Length;
@@ -141,7 +145,8 @@ internal sealed class ChainCoordinates
             while (at < n - 2 && x[at + 1] < place)
                 at++;
             double width = x[at + 1] - x[at], t = (place - x[at]) / width, u = 1 - t;
-            function[k] = (float)(u * u * (1 + 2 * t) * y[at] + t * t * (1 + 2 * u) * y[at + 1] + t * u * width * (u * slopes[at] - t * slopes[at + 1]));
+            double ends = u * u * (1 + 2 * t) * y[at] + t * t * (1 + 2 * u) * y[at + 1];
+            function[k] = (float)(ends + t * u * width * (u * slopes[at] - t * slopes[at + 1]));
         }
     }
 
@@ -185,10 +190,9 @@ internal sealed class ChainCoordinates
         return function[k] + (at - k) * (function[k + 1] - function[k]);
     }
 
-    /// <summary>The place of a value, between 0 and 1; values beyond the ends are at the ends.</summary>
-    public float Place(int bead, int coordinate, float value) => Place(bead, coordinate, value, out _);
-
-    /// <summary>The place of a value and the logarithm of the density of values there.</summary>
+    /// <summary>
+    /// The place of a value, between 0 and 1, and the logarithm of the density of values there; values beyond the ends are at the ends.
+    /// </summary>
     public float Place(int bead, int coordinate, float value, out double logDensity)
     {
         var function = Function(bead, coordinate);
@@ -207,7 +211,10 @@ internal sealed class ChainCoordinates
         return Math.Clamp((k + (value - function[k]) / width) / ChainShape.Quantiles, 0, 1);
     }
 
-    /// <summary>Fills in the axes in which bead i is told: the direction of the bond before, and those beside it. The first bond has the axes of space itself.</summary>
+    /// <summary>
+    /// Fills in the axes in which bead i is told: the direction of the bond before, and those beside it. The first bond has the axes of
+    /// space itself.
+    /// </summary>
     public static void Frame(ReadOnlySpan<float> shape, int i, int dimensions, Span<float> frame)
     {
         if (dimensions == 2)
@@ -230,15 +237,15 @@ internal sealed class ChainCoordinates
         frame[0] = frame[4] = frame[8] = 1;
         if (i < 2)
             return;
-        float ax = shape[3 * (i - 1)] - shape[3 * (i - 2)], ay = shape[3 * (i - 1) + 1] - shape[3 * (i - 2) + 1], az = shape[3 * (i - 1) + 2] - shape[3 * (i - 2) + 2];
+        var from = shape[(3 * (i - 2))..];
+        float ax = from[3] - from[0], ay = from[4] - from[1], az = from[5] - from[2];
         float norm = MathF.Sqrt(ax * ax + ay * ay + az * az);
         (ax, ay, az) = norm > 0 ? (ax / norm, ay / norm, az / norm) : (1, 0, 0);
         float bx = 0, by = 0, bz = 0, rest = 0, least = 0;
         if (i > 2)
         {
-            bx = shape[3 * (i - 2)] - shape[3 * (i - 3)];
-            by = shape[3 * (i - 2) + 1] - shape[3 * (i - 3) + 1];
-            bz = shape[3 * (i - 2) + 2] - shape[3 * (i - 3) + 2];
+            var before = shape[(3 * (i - 3))..];
+            (bx, by, bz) = (before[3] - before[0], before[4] - before[1], before[5] - before[2]);
             // What is left across has to be well above rounding, or the axes would not be at right angles.
             least = Straight * MathF.Sqrt(bx * bx + by * by + bz * bz);
             rest = Rest();
@@ -282,7 +289,9 @@ internal sealed class ChainCoordinates
             return;
         }
         float dx = shape[3 * i] - shape[3 * i - 3], dy = shape[3 * i + 1] - shape[3 * i - 2], dz = shape[3 * i + 2] - shape[3 * i - 1];
-        float a = dx * frame[0] + dy * frame[1] + dz * frame[2], b = dx * frame[3] + dy * frame[4] + dz * frame[5], c = dx * frame[6] + dy * frame[7] + dz * frame[8];
+        float a = dx * frame[0] + dy * frame[1] + dz * frame[2];
+        float b = dx * frame[3] + dy * frame[4] + dz * frame[5];
+        float c = dx * frame[6] + dy * frame[7] + dz * frame[8];
         own[0] = MathF.Sqrt(a * a + b * b + c * c);
         own[1] = MathF.Atan2(MathF.Sqrt(b * b + c * c), a);
         own[2] = MathF.Atan2(c, b);

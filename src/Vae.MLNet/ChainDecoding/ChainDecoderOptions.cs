@@ -4,7 +4,9 @@ using Vae.MLNet.Model;
 
 namespace Vae.MLNet;
 
-/// <summary>How <see cref="VaeCatalog.FitChainDecoder(VaeTransformer, Microsoft.ML.IDataView, int, ChainDecoderOptions?)"/> trains.</summary>
+/// <summary>
+/// How <see cref="VaeCatalog.FitChainDecoder(VaeTransformer, Microsoft.ML.IDataView, int, ChainDecoderOptions?)"/> trains.
+/// </summary>
 /// <remarks>Defaults were chosen by the likelihood of held-out simulated chains of twelve beads.</remarks>
 public sealed record ChainDecoderOptions
 {
@@ -17,10 +19,14 @@ public sealed record ChainDecoderOptions
     /// <summary>Chains of a step. Default 64.</summary>
     public int BatchSize { get; init; } = 64;
 
-    /// <summary>Largest learning rate of the context network (Adam, half a cosine). Default 0.002; that of the tables is five times as large.</summary>
+    /// <summary>
+    /// Largest learning rate of the context network (Adam, half a cosine). Default 0.002; that of the tables is five times as large.
+    /// </summary>
     public float LearningRate { get; init; } = 2e-3f;
 
-    /// <summary>Share of the rows, the last ones, that are held out to choose the best step by. Default 0.1; 0 trains on all for all steps.</summary>
+    /// <summary>
+    /// Share of the rows, the last ones, that are held out to choose the best step by. Default 0.1; 0 trains on all for all steps.
+    /// </summary>
     public float ValidationFraction { get; init; } = 0.1f;
 
     /// <summary>Threads; 0 for the default of TorchSharp.</summary>
@@ -59,7 +65,8 @@ public sealed record ChainDecoderProgress(int Step, int Steps, ChainDecoderCheck
 /// <summary>One look at the chains that the training of a chain decoder holds out.</summary>
 /// <param name="Step">Steps done.</param>
 /// <param name="NegativeLogLikelihood">
-/// Mean over the chains of minus log p(x|z), in nats, with z drawn from the posterior: of all beads but the first, as densities of bond lengths, angles and torsions.
+/// Mean over the chains of minus log p(x|z), in nats, with z drawn from the posterior: of all beads but the first, as densities of bond
+/// lengths, angles and torsions.
 /// </param>
 public sealed record ChainDecoderCheck(int Step, double NegativeLogLikelihood)
 {

@@ -1,11 +1,12 @@
+using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>
-/// The candidates of one bead of one chain and their energies: for each candidate the sum of what tables say of its distances to earlier beads and to beads of the mean
-/// shape, and of what the context network says of its coordinates. Holds work space; one for each thread.
+/// The candidates of one bead of one chain and their energies: for each candidate the sum of what tables say of its distances to earlier
+/// beads and to beads of the mean shape, and of what the context network says of its coordinates. Holds work space; one for each thread.
 /// </summary>
 internal sealed class ChainKernel
 {
@@ -25,9 +26,9 @@ internal sealed class ChainKernel
     /// <param name="shape">Sizes.</param>
     /// <param name="coordinates">Quantile functions.</param>
     /// <param name="farthest">Distance of the last knot of every table.</param>
-    /// <param name="grid">Candidates along each coordinate.</param>
-    public ChainKernel(ChainShape shape, ChainCoordinates coordinates, float farthest, int[] grid)
+    public ChainKernel(ChainShape shape, ChainCoordinates coordinates, float farthest)
     {
+        int[] grid = shape.Grid;
         _shape = shape;
         _coordinates = coordinates;
         _perUnit = (ChainShape.Knots - 1) / farthest;
@@ -93,7 +94,13 @@ internal sealed class ChainKernel
     /// <param name="shifts">A number between 0 and 1 for each coordinate.</param>
     /// <param name="context">What the context network gave.</param>
     /// <param name="tables">Tables, those of pairs with those of separations added.</param>
-    public unsafe void Evaluate(ReadOnlySpan<float> chain, ReadOnlySpan<float> ghosts, int i, ReadOnlySpan<float> shifts, ReadOnlySpan<float> context, float[] tables)
+    public unsafe void Evaluate(
+        ReadOnlySpan<float> chain,
+        ReadOnlySpan<float> ghosts,
+        int i,
+        ReadOnlySpan<float> shifts,
+        ReadOnlySpan<float> context,
+        float[] tables)
     {
         Spread(chain, i, shifts, context);
         Sources(chain, ghosts, i);
@@ -181,11 +188,11 @@ internal sealed class ChainKernel
         foreach (float energy in energies)
             most = Math.Max(most, energy);
         double sum = 0;
-        System.Numerics.Tensors.TensorPrimitives.Subtract(energies, most, energies);
-        System.Numerics.Tensors.TensorPrimitives.Exp(energies, energies);
+        TensorPrimitives.Subtract(energies, most, energies);
+        TensorPrimitives.Exp(energies, energies);
         foreach (float value in energies)
             sum += value;
-        System.Numerics.Tensors.TensorPrimitives.Multiply(energies, (float)(1 / sum), energies);
+        TensorPrimitives.Multiply(energies, (float)(1 / sum), energies);
         return most + Math.Log(sum / Candidates);
     }
 

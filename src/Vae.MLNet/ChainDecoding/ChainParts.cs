@@ -1,9 +1,18 @@
 namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>All that a chain decoder is made of, besides the autoencoder whose mean shapes it follows.</summary>
+/// <param name="Shape">Sizes.</param>
+/// <param name="Coordinates">Quantile functions of internal coordinates.</param>
+/// <param name="Farthest">Distance of the tables' last knot.</param>
+/// <param name="Network">Parameters of the context network.</param>
+/// <param name="Tables">Tables, those of pairs with those of separations added.</param>
+/// <param name="First">A lower triangular root of the covariance of the first bead about the mean shape's.</param>
+/// <param name="Prior">What latent vectors are drawn from.</param>
 internal sealed record ChainParts(
-    ChainShape Shape, ChainCoordinates Coordinates, float Farthest, int[] Grid, float[] Network, float[] Tables, float[] First, LatentMixture Prior)
-{
-    /// <summary>Numbers of noise a shape: standard normal ones for the first bead, then for each bead the shifts of the grid and the place among candidates, uniform.</summary>
-    public int NoiseSize => Shape.Dimensions + Shape.Positions * (Shape.Dimensions + 1);
-}
+    ChainShape Shape,
+    ChainCoordinates Coordinates,
+    float Farthest,
+    float[] Network,
+    float[] Tables,
+    float[] First,
+    LatentMixture Prior);

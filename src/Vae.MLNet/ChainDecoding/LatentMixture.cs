@@ -3,9 +3,9 @@ using Vae.MLNet.Inference.Randomness;
 namespace Vae.MLNet.ChainDecoding;
 
 /// <summary>
-/// A mixture of normal distributions with diagonal covariance, fitted to draws from the aggregate posterior by expectation maximisation (Dempster, Laird and Rubin 1977):
-/// rows drawn from it have latent vectors as the training rows have them, which the standard normal prior does not promise. The number of components is the one with
-/// the best likelihood of held-out draws.
+/// A mixture of normal distributions with diagonal covariance, fitted to draws from the aggregate posterior by expectation maximisation
+/// (Dempster, Laird and Rubin 1977): rows drawn from it have latent vectors as the training rows have them, which the standard normal
+/// prior does not promise. The number of components is the one with the best likelihood of held-out draws.
 /// </summary>
 /// <param name="Weights">Weights of the components.</param>
 /// <param name="Means">Their means, [components, dimensions].</param>
@@ -46,7 +46,8 @@ internal sealed record LatentMixture(double[] Weights, double[] Means, double[] 
     {
         int rows = draws.Length / dimensions;
         var random = new SeededRandom(seed);
-        double[] weights = new double[components], means = new double[components * dimensions], variances = new double[components * dimensions];
+        var weights = new double[components];
+        double[] means = new double[components * dimensions], variances = new double[components * dimensions];
         for (int k = 0; k < components; k++)
         {
             int start = (int)(random.NextUniform() * rows);
@@ -61,7 +62,10 @@ internal sealed record LatentMixture(double[] Weights, double[] Means, double[] 
         for (int pass = 0; pass < Passes; pass++)
         {
             for (int row = 0; row < rows; row++)
-                Responsibilities(draws.Slice(row * dimensions, dimensions), weights, means, variances, responsibilities.AsSpan(row * components, components));
+            {
+                var shares = responsibilities.AsSpan(row * components, components);
+                Responsibilities(draws.Slice(row * dimensions, dimensions), weights, means, variances, shares);
+            }
             for (int k = 0; k < components; k++)
             {
                 double total = 1e-9;
@@ -89,7 +93,12 @@ internal sealed record LatentMixture(double[] Weights, double[] Means, double[] 
     }
 
     /// <summary>Fills in the components' shares in a draw; gives the logarithm of its density.</summary>
-    private static double Responsibilities(ReadOnlySpan<float> draw, double[] weights, double[] means, double[] variances, Span<double> shares)
+    private static double Responsibilities(
+        ReadOnlySpan<float> draw,
+        double[] weights,
+        double[] means,
+        double[] variances,
+        Span<double> shares)
     {
         double most = double.NegativeInfinity;
         for (int k = 0; k < weights.Length; k++)

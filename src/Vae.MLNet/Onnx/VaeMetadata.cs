@@ -12,7 +12,8 @@ internal static class VaeMetadata
         Residual = "vae.residual", Parameters = "vae.parameters.";
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
-        AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler", ChainDecoderKind = "chain-decoder";
+        AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler",
+        ChainDecoderKind = "chain-decoder";
 
     /// <summary>Of an anomaly detector: score above which a row is labelled. Of a detector or a sequence model: networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
     public const string Threshold = "vae.threshold", Members = "vae.members", Iterations = "vae.iterations";

@@ -80,7 +80,7 @@ public sealed class ChainDecoderTests
         var decoder = new MLContext().Vae.FitChainDecoder(model, data, dimensions, new() { Steps = 40, BatchSize = 32, Seed = 2 });
         using var sampler = ChainSampler.Load(decoder.ToOnnx());
         Assert.AreEqual(7, sampler.Beads);
-        Assert.AreEqual(decoder.Parts.NoiseSize, sampler.NoiseSize);
+        Assert.AreEqual(decoder.Parts.Shape.NoiseSize, sampler.NoiseSize);
 
         const int Count = 300;
         var drawn = sampler.Sample(Count, 5);
@@ -191,8 +191,55 @@ public sealed class ChainDecoderTests
         byte[] bytes = ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 5 }).ToOnnx();
         Assert.ThrowsExactly<InvalidDataException>(() => VaeDecoder.Load(bytes));
         Assert.ThrowsExactly<InvalidDataException>(() => ChainSampler.Load(bytes.AsMemory(0, bytes.Length / 2)));
-        using var sampler = ChainSampler.Load(bytes);
+        using var sampler = ChainSampler.Load(new MemoryStream(bytes));
+        float[] noise = sampler.Noise(1, 1);
+        noise[^1] = 1.5f;
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => sampler.Decode(new float[2], noise, new float[12])).Message, "1.5");
+        StringAssert.Contains(
+            Assert.ThrowsExactly<InvalidOperationException>(() => ml.Vae.FitChainDecoder(model, data, 2, new() { Steps = 40, LearningRate = 1e30f })).Message,
+            "LearningRate");
         Assert.ThrowsExactly<ArgumentException>(() => sampler.Decode(new float[2], new float[3], new float[12]));
+    }
+
+    [TestMethod]
+    [DataRow(float.NaN)]
+    [DataRow(float.PositiveInfinity)]
+    [DataRow(3e38f)]
+    public void Decode_LatentThatIsNoNumberOrFarOut_GivesNoNumberOrACompleteShape(float value)
+    {
+        var (model, data) = Train(Chains(60, 6, 2), 2);
+        using var owner = model;
+        using var sampler = ChainSampler.Load(new MLContext().Vae.FitChainDecoder(model, data, 2, new() { Steps = 20 }).ToOnnx());
+        float[] shapes = new float[24], noise = sampler.Noise(2, 1);
+        sampler.Decode([value, 0, 0.1f, 0.2f], noise, shapes);
+        float[] alone = new float[12];
+        sampler.Decode([0.1f, 0.2f], noise.AsSpan(sampler.NoiseSize), alone);
+        for (int k = 0; k < 12; k++)
+        {
+            Assert.AreEqual(alone[k], shapes[12 + k], 1e-3f, "The row beside it is what it is alone.");
+            Assert.AreEqual(float.IsFinite(shapes[0]), float.IsFinite(shapes[k]), "A shape is whole or none.");
+        }
+        if (!float.IsFinite(value))
+            Assert.IsFalse(float.IsFinite(shapes[0]));
+    }
+
+    [TestMethod]
+    public void Fit_SlotNamesInAnotherOrder_Refused()
+    {
+        float[][] chains = Chains(60, 3, 2);
+        var ml = new MLContext(1);
+        string[] names = ["ax", "ay", "bx", "by", "cx", "cy"];
+        IDataView Named(string[] order)
+        {
+            var definition = SchemaDefinition.Create(typeof(Row));
+            definition[0].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 6);
+            definition[0].AddAnnotation("SlotNames", new VBuffer<ReadOnlyMemory<char>>(6, [.. order.Select(name => name.AsMemory())]), new VectorDataViewType(TextDataViewType.Instance, 6));
+            return ml.Data.LoadFromEnumerable(chains.Select(shape => new Row { Shape = shape }), definition);
+        }
+        using var model = ml.Vae.VariationalAutoencoder("Latent", "Shape", new VaeTrainer.Options { HiddenLayers = [8], Epochs = 1, Scaling = InputScaling.None }).Fit(Named(names));
+        ml.Vae.FitChainDecoder(model, Named(names), 2, new() { Steps = 2 });
+        string[] swapped = ["cx", "ay", "bx", "by", "ax", "cy"];
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => ml.Vae.FitChainDecoder(model, Named(swapped), 2)).Message, "cx");
     }
 
     [TestMethod]
@@ -207,7 +254,7 @@ public sealed class ChainDecoderTests
                 for (int c = 0; c < dimensions; c++)
                 {
                     for (float place = 0.01f; place < 1; place += 0.013f)
-                        Assert.AreEqual(place, coordinates.Place(bead, c, coordinates.Value(bead, c, place)), 0.002f);
+                        Assert.AreEqual(place, coordinates.Place(bead, c, coordinates.Value(bead, c, place), out _), 0.002f);
                 }
             }
         }

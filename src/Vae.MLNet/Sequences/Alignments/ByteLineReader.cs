@@ -92,7 +92,7 @@ internal sealed class ByteLineReader(Stream stream, string file, long maxBytes)
         }
     }
 
-    /// <summary>Passes over what is left and gives the number of bytes in all.</summary>
+    /// <summary>Passes over what is left.</summary>
     public void ReadToEnd()
     {
         while (!_ended)
