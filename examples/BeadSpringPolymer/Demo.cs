@@ -200,7 +200,8 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
 
         // Interpolation between pairs of frames.
         const int Pairs = 200, Steps = 11;
-        var pairs = Enumerable.Range(0, Pairs).Select(_ => (From: latents[random.Next(training)], To: latents[random.Next(training)])).ToArray();
+        float[] Any() => latents[random.Next(training)];
+        var pairs = Enumerable.Range(0, Pairs).Select(_ => (From: Any(), To: Any())).ToArray();
         var films = pairs.Select(pair => decoder.Interpolate(pair.From, pair.To, Steps)).ToArray();
 
         // Samples from the prior.

@@ -44,7 +44,10 @@ public sealed class ChainSampler : IDisposable
             int features = header.FeatureCount, latent = header.LatentDimension;
             dimensions = header.Integer(DimensionsKey, 2, 3);
             if (features % dimensions != 0 || features / dimensions < 3)
-                throw Guard.BadFile(model.Name, Guard.Invariant($"{features} features are not three beads or more of {dimensions} coordinates."));
+            {
+                throw Guard.BadFile(
+                    model.Name, Guard.Invariant($"{features} features are not three beads or more of {dimensions} coordinates."));
+            }
             (weights, means, deviations) = ReadPrior(model.Name, header, latent);
             int noise = Size(features / dimensions, dimensions);
             header.CheckTensor(session.InputMetadata, "input", LatentName, latent);

@@ -61,7 +61,7 @@ internal static class ChainGraphs
             _d = _shape.Dimensions;
             _z = z;
             _noise = noise;
-            // Places in tables are looked up, and what is no number has none: where the mean shape is none, the result is made so at the end.
+            // What is no number has no place in a table: where the mean shape is none, the result is made so at the end.
             string known = graph.Node("Where", [graph.Node("IsNaN", [mean]), graph.Scalar(0), mean]);
             _mean = graph.Node("Clip", [known, graph.Scalar(-Largest), graph.Scalar(Largest)]);
             _unsound = graph.Multiply(mean, graph.Scalar(0));
