@@ -157,6 +157,7 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
     private static DataFile Table(MLContext context, string path, RowSettings settings, ModelInput? model, Terminal terminal, CancellationToken cancellationToken)
     {
         string[]? names = null;
+        var warnOfIndex = () => { };
         var table = TableText.Read(path, settings.Table, settings.Matching == ColumnMatching.Name ? model?.Names : null, (header, count) =>
         {
             int[] chosen = [.. Choose(path, header, count, settings.Columns).Where(place => settings.Ignored?.Contains(NameOf(header, place)) != true)];
@@ -169,9 +170,11 @@ internal sealed record DataFile(string Path, IDataView View, string Column, IRea
                 throw new InvalidDataException(
                     $"'{path}': several columns are called '{twice.Key}', so that a model could not tell them apart. The columns are {TableText.List(header!)}; --columns chooses among them.");
             }
-            WarnOfIndex(path, header, chosen, terminal);
+            warnOfIndex = () => WarnOfIndex(path, header, chosen, terminal);
             return chosen;
         }, terminal.Note, cancellationToken);
+        // Said once all cells are numbers; where one is none, a table of typed columns may be read instead, which leaves the index out.
+        warnOfIndex();
 
         string column = model?.Column ?? TrainingColumn;
         int[] shape = model is null ? [table.Columns.Count] : [.. model.Shape];

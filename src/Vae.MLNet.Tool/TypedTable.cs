@@ -91,7 +91,7 @@ internal sealed record TypedTable(string Path, TableDataView View)
                 chosen = [.. chosen.Where((_, i) => settings.Ignored?.Contains(names[i]) != true)];
                 names = [.. names.Where(name => settings.Ignored?.Contains(name) != true)];
             }
-            if (Array.FindIndex(names, string.IsNullOrWhiteSpace) is >= 0 and int nameless && model is null)
+            if (Array.FindIndex(names, string.IsNullOrWhiteSpace) is >= 0 and int nameless)
             {
                 if (settings.Columns is not null || names.All(string.IsNullOrWhiteSpace))
                 {
@@ -106,7 +106,7 @@ internal sealed record TypedTable(string Path, TableDataView View)
                 chosen = [.. chosen.Where((_, i) => !string.IsNullOrWhiteSpace(names[i]))];
                 names = [.. names.Where(name => !string.IsNullOrWhiteSpace(name))];
             }
-            else if (header is not null)
+            else if (model is null)
             {
                 DataFile.WarnOfIndex(path, header, chosen, terminal);
             }

@@ -43,6 +43,15 @@ public sealed class TypedTableTests
         Assert.AreEqual(ExitCodes.Done, run.Code, run.Error);
         StringAssert.Contains(run.Error, "column 0, 6 (from 0) has no name");
         StringAssert.Contains(run.Error, "It is left out.");
+        Assert.IsFalse(run.Error.Contains("It is used", StringComparison.Ordinal), run.Error);
+        // The same file is scored by the model of it, and gives what it gives without those columns and in another order.
+        run = _sandbox.Run(["encode", _sandbox.Path("index"), file, "-o", _sandbox.Path("indexed.csv")]);
+        Assert.AreEqual(ExitCodes.Done, run.Code, run.Error);
+        string other = _sandbox.Path("other.csv");
+        File.WriteAllLines(other, File.ReadLines(_people).Select(line => string.Join(',', line.Split(',').Reverse())));
+        run = _sandbox.Run(["encode", _sandbox.Path("index"), other, "-o", _sandbox.Path("ordered.csv")]);
+        Assert.AreEqual(ExitCodes.Done, run.Code, run.Error);
+        Assert.AreEqual(File.ReadAllText(_sandbox.Path("ordered.csv")), File.ReadAllText(_sandbox.Path("indexed.csv")));
         // Who asks for it by its place has to name it.
         run = _sandbox.Run(["train", file, "--columns", "0,city,height", "--as", "table", "--steps", "5", "-o", _sandbox.Path("none")]);
         Assert.AreEqual(ExitCodes.Failed, run.Code, run.Error);
