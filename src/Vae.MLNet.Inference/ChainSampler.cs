@@ -150,7 +150,10 @@ public sealed class ChainSampler : IDisposable
         });
     }
 
-    /// <summary>Noise for conformations: standard normal numbers for the first bead, and uniform ones for those after it.</summary>
+    /// <summary>
+    /// Noise for conformations: of each, as many standard normal numbers as a bead has coordinates, for the first bead, and uniform ones after
+    /// them.
+    /// </summary>
     /// <param name="count">Conformations, at least 1.</param>
     /// <param name="seed">Seed: the same one gives the same noise.</param>
     /// <returns>count x <see cref="NoiseSize"/> numbers.</returns>
@@ -267,7 +270,7 @@ public sealed class ChainSampler : IDisposable
     /// <summary>Frees the model once the calls in flight have ended; later calls throw.</summary>
     public void Dispose() => _session.Dispose();
 
-    private static int Size(int beads, int dimensions) => dimensions + (beads - 1) * (dimensions + 1);
+    private static int Size(int beads, int dimensions) => beads * (dimensions + 1);
 
     private static (double[] Weights, double[] Means, double[] Deviations) ReadPrior(string file, ModelHeader header, int latent)
     {

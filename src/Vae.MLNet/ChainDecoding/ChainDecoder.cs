@@ -106,10 +106,13 @@ public sealed class ChainDecoder
         var draws = new float[means.Length];
         for (int i = 0; i < draws.Length; i++)
             draws[i] = means[i] + sigmas[i] * (float)random.NextNormal();
-        float[] first = FirstBead(chains, Decode(draws), shape);
         // In an order of their own: neighbouring frames are alike, and some of the draws are held out.
-        long[] order = SeedStream.Permutation(rows, options.Seed, Purpose.Draw, 1);
-        float[] some = [.. order.Take(MostDraws).SelectMany(row => draws.AsSpan((int)row * shape.Latent, shape.Latent).ToArray())];
+        long[] order = [.. SeedStream.Permutation(rows, options.Seed, Purpose.Draw, 1).Take(MostDraws)];
+        float[] some = [.. order.SelectMany(row => draws.AsSpan((int)row * shape.Latent, shape.Latent).ToArray())];
+        float[] ghosts = Decode(some);
+        float[] offsets = [.. order.SelectMany((row, i) => Enumerable.Range(0, dimensions).Select(
+            c => chains[(int)row * shape.Size + c] - ghosts[i * shape.Size + c]))];
+        var first = ChainFirstBead.Fit(some, offsets, shape.Latent, dimensions);
         var prior = LatentMixture.Fit(some, shape.Latent, options.Seed);
         return new(model, new(shape, coordinates, farthest, network, tables, first, prior), [.. training.Checks]);
 
@@ -172,32 +175,5 @@ public sealed class ChainDecoder
             }
         }
         return (float)Math.Max(Math.Sqrt(most), 1e-6);
-    }
-
-    /// <summary>A lower triangular root of the covariance of the first bead about the mean shape's, [dimensions, dimensions].</summary>
-    private static float[] FirstBead(float[] chains, float[] ghosts, ChainShape shape)
-    {
-        int d = shape.Dimensions, rows = chains.Length / shape.Size;
-        var covariance = new double[d, d];
-        for (int at = 0; at < chains.Length; at += shape.Size)
-        {
-            for (int c = 0; c < d; c++)
-            {
-                for (int e = 0; e <= c; e++)
-                    covariance[c, e] += (chains[at + c] - ghosts[at + c]) * (double)(chains[at + e] - ghosts[at + e]) / rows;
-            }
-        }
-        var root = new double[d, d];
-        for (int c = 0; c < d; c++)
-        {
-            for (int e = 0; e <= c; e++)
-            {
-                double sum = covariance[c, e];
-                for (int k = 0; k < e; k++)
-                    sum -= root[c, k] * root[e, k];
-                root[c, e] = c == e ? Math.Sqrt(Math.Max(sum, 0)) : root[e, e] > 0 ? sum / root[e, e] : 0;
-            }
-        }
-        return [.. root.Cast<double>().Select(value => (float)value)];
     }
 }

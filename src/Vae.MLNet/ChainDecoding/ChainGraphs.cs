@@ -17,6 +17,9 @@ internal static class ChainGraphs
     /// <summary>Coordinates of the mean shape beyond this are taken for it, so that distances have squares.</summary>
     private const float Largest = 1e15f;
 
+    /// <summary>Numbers of a latent vector beyond this are taken for it where frames near it are looked for.</summary>
+    private const float LargestLatent = 1e4f;
+
     public static byte[] File(VaeModel model, ChainParts parts)
     {
         var graph = new OnnxGraph("chain-decoder");
@@ -94,9 +97,7 @@ internal static class ChainGraphs
 
         public void Build()
         {
-            string root = _graph.Constant("chain.first", _parts.First, _d, _d);
-            string first = _graph.Node("Gemm", [_graph.Columns(_noise, 0, _d), root, _graph.Columns(_mean, 0, _d)], null, ("transB", 1L));
-            _beads.Add(first);
+            _beads.Add(FirstBead());
             for (int i = 1; i < _shape.Beads; i++)
             {
                 string frame = Frame(i);
@@ -106,6 +107,27 @@ internal static class ChainGraphs
                 _beads.Add(Draw(i, frame, context));
             }
             _graph.Node("Add", [_graph.Node("Concat", [.. _beads], null, ("axis", 1L)), _unsound], Conformation);
+        }
+
+        /// <summary>The mean shape's first bead, the offset of a frame whose latent vector is near, and a little beside it.</summary>
+        private string FirstBead()
+        {
+            var first = _parts.First;
+            int frames = first.Frames, latent = _shape.Latent;
+            string root = _graph.Constant("chain.first", first.Root, _d, _d);
+            string mean = _graph.Node("Gemm", [_graph.Columns(_noise, 0, _d), root, _graph.Columns(_mean, 0, _d)], null, ("transB", 1L));
+            string known = _graph.Node("Where", [_graph.Node("IsNaN", [_z]), _graph.Scalar(0), _z]);
+            string scaled = _graph.Multiply(
+                _graph.Node("Clip", [known, _graph.Scalar(-LargestLatent), _graph.Scalar(LargestLatent)]),
+                _graph.Constant("chain.first.scale", first.Scale, latent));
+            // Squares are left out that all frames have in common: softmax does not see them.
+            float[] squares = [.. Enumerable.Range(0, frames).Select(f => -0.5f * first.Latents.AsSpan(f * latent, latent).ToArray().Sum(value => value * value))];
+            string nearness = _graph.Linear(
+                scaled, _graph.Constant("chain.first.latents", first.Latents, frames, latent), _graph.Constant("chain.first.squares", squares, frames));
+            string shares = _graph.Node("CumSum", [_graph.Node("Softmax", [nearness], null, ("axis", 1L)), _graph.LongConstant("chain.first.axis", 1)]);
+            string below = _graph.Node("Cast", [_graph.Node("LessOrEqual", [shares, _graph.Columns(_noise, _d, _d + 1)])], null, ("to", (long)OnnxType.Int64));
+            string taken = _graph.Node("Min", [_graph.Sum(below, 1, keep: false), _graph.LongConstant("chain.first.last", frames - 1)]);
+            return _graph.Add(mean, _graph.Node("Gather", [_graph.Constant("chain.first.offsets", first.Offsets, frames, _d), taken], null, ("axis", 0L)));
         }
 
         private string Silu(string x) => _graph.Multiply(x, _graph.Node("Sigmoid", [x]));
@@ -189,7 +211,7 @@ internal static class ChainGraphs
         /// <summary>Spreads candidates, weighs them and takes one.</summary>
         private string Draw(int i, string frame, string context)
         {
-            int start = _d + (i - 1) * (_d + 1), offset = 0, candidates = _shape.Grid.Aggregate(1, (product, count) => product * count);
+            int start = i * (_d + 1), offset = 0, candidates = _shape.Grid.Aggregate(1, (product, count) => product * count);
             string[] values = new string[_d], added = new string[_d];
             for (int c = 0; c < _d; c++)
             {

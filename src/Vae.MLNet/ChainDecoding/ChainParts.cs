@@ -6,7 +6,7 @@ namespace Vae.MLNet.ChainDecoding;
 /// <param name="Farthest">Distance of the tables' last knot.</param>
 /// <param name="Network">Parameters of the context network.</param>
 /// <param name="Tables">Tables, those of pairs with those of separations added.</param>
-/// <param name="First">A lower triangular root of the covariance of the first bead about the mean shape's.</param>
+/// <param name="First">Where the first bead lies beside the mean shape's.</param>
 /// <param name="Prior">What latent vectors are drawn from.</param>
 internal sealed record ChainParts(
     ChainShape Shape,
@@ -14,5 +14,5 @@ internal sealed record ChainParts(
     float Farthest,
     float[] Network,
     float[] Tables,
-    float[] First,
+    ChainFirstBead First,
     LatentMixture Prior);

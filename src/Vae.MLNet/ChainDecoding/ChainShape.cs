@@ -70,10 +70,10 @@ internal sealed record ChainShape(int Beads, int Dimensions, int Latent)
     public int WeightsSize => Hidden * (Inputs + Hidden + ContextOutputs);
 
     /// <summary>
-    /// Numbers of noise a shape: standard normal ones for the first bead, then for each bead the shifts of the grid and the place among
-    /// candidates, uniform.
+    /// Numbers of noise a shape: for the first bead standard normal ones and a uniform one, then for each bead the shifts of the grid and the
+    /// place among candidates, uniform.
     /// </summary>
-    public int NoiseSize => Dimensions + Positions * (Dimensions + 1);
+    public int NoiseSize => Beads * (Dimensions + 1);
 
     /// <summary>Tables of all pairs, each with that of its separation.</summary>
     public IEnumerable<(int Pair, int Separation)> PairTables

@@ -31,11 +31,15 @@ internal static class ChainReference
                 var chain = chains.AsSpan(row * shape.Size, shape.Size);
                 if (bead == 0)
                 {
+                    int frame = Near(parts.First, latents.AsSpan(row * shape.Latent, shape.Latent), noise[row * size + d]);
                     for (int c = 0; c < d; c++)
-                        chain[c] = ghosts[row * shape.Size + c] + Enumerable.Range(0, c + 1).Sum(e => parts.First[c * d + e] * noise[row * size + e]);
+                    {
+                        chain[c] = ghosts[row * shape.Size + c] + parts.First.Offsets[frame * d + c]
+                            + Enumerable.Range(0, c + 1).Sum(e => parts.First.Root[c * d + e] * noise[row * size + e]);
+                    }
                     continue;
                 }
-                var own = noise.AsSpan(row * size + d + (bead - 1) * (d + 1), d + 1);
+                var own = noise.AsSpan(row * size + bead * (d + 1), d + 1);
                 kernel.Evaluate(chain, Row(ghosts, row), bead, own[..d], context.AsSpan(row * width, width), parts.Tables);
                 kernel.Normalize();
                 float place = own[d];
@@ -46,6 +50,23 @@ internal static class ChainReference
             }
         }
         return chains;
+
+        static int Near(ChainFirstBead first, ReadOnlySpan<float> latent, float uniform)
+        {
+            double[] weights = new double[first.Frames];
+            for (int f = 0; f < weights.Length; f++)
+            {
+                double square = 0;
+                for (int k = 0; k < latent.Length; k++)
+                    square += Math.Pow(latent[k] * (double)first.Scale[k] - first.Latents[f * latent.Length + k], 2);
+                weights[f] = Math.Exp(-0.5 * square);
+            }
+            double place = uniform * weights.Sum();
+            int taken = 0;
+            while (taken < weights.Length - 1 && place >= weights[taken])
+                place -= weights[taken++];
+            return taken;
+        }
 
         ReadOnlySpan<float> Row(float[] all, int row) => all.AsSpan(row * shape.Size, shape.Size);
     }
