@@ -11,6 +11,8 @@ public sealed class CartesianDecoderTests
 {
     private const int Beads = 7;
 
+    private static readonly float[] Odd = [0, 1, 0, 1, 0, 1, 1];
+
     private readonly MLContext _context = new(seed: 1);
     private readonly string _file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".onnx");
 
@@ -42,8 +44,8 @@ public sealed class CartesianDecoderTests
         float[][] numbers = [.. latents.Select(z => plain.Decode(z))];
         var internals = EstimatorContract.Load(_context, numbers);
         using var build = _context.Vae.CartesianCoordinates("Shape", EstimatorContract.Input, dimensions, options).Fit(internals);
-        float[][] expected = [.. build.Transform(internals).GetColumn<float[]>("Shape")], found = [.. latents.Select(z => decoder.Decode(z))];
-        EstimatorContract.AssertSame(expected, found, 1e-5, "decoded chains");
+        float[][] expected = [.. build.Transform(internals).GetColumn<float[]>("Shape")];
+        EstimatorContract.AssertSame(expected, [.. latents.Select(z => decoder.Decode(z))], 1e-5, "decoded chains");
 
         AssertGradient(decoder, latents, dimensions);
         var radius = LatentObjective.RadiusOfGyration(dimensions);
@@ -83,7 +85,8 @@ public sealed class CartesianDecoderTests
     public void ExportCartesianDecoder_TakesTheExportsOptions()
     {
         var (model, _) = Train(2, new(), InputScaling.Standardize);
-        var half = _context.Vae.ExportCartesianDecoder(model.Model, _file, 2, null, new() { WeightType = OnnxWeightType.Float16, WithGradient = false });
+        var options = new OnnxExportOptions { WeightType = OnnxWeightType.Float16, WithGradient = false };
+        var half = _context.Vae.ExportCartesianDecoder(model.Model, _file, 2, null, options);
         Assert.IsGreaterThan(1e-5, half.Tolerance);
         using var decoder = VaeDecoder.Load(_file);
         Assert.IsFalse(decoder.SupportsGradient);
@@ -114,14 +117,17 @@ public sealed class CartesianDecoderTests
     {
         var (model, _) = Train(2, new(), InputScaling.None);
         Refused<ArgumentException>(() => _context.Vae.ExportCartesianDecoder(model.Model, _file, 3), "11 features", "n - 3 torsions");
-        Refused<ArgumentException>(() => _context.Vae.ExportCartesianDecoder(model.Model, _file, 2, new() { AsSineCosine = true }), "11 features", "cosines");
+        var pairs = new InternalCoordinatesOptions { AsSineCosine = true };
+        Refused<ArgumentException>(() => _context.Vae.ExportCartesianDecoder(model.Model, _file, 2, pairs), "11 features", "cosines");
         Refused<ArgumentOutOfRangeException>(() => _context.Vae.ExportCartesianDecoder(model.Model, _file, 4), "dimensions", "4");
         // Seven numbers: five beads with angles, or four with sines and cosines.
         var five = EstimatorContract.Load(_context, InternalCoordinatesTests.Rows(100, 5, 2));
         var named = _context.Vae.InternalCoordinates("Internal", EstimatorContract.Input, 2)
-            .Append(_context.Vae.VariationalAutoencoder("Latent", "Internal", InternalCoordinatesTests.Small())).Fit(five).LastTransformer.Model;
-        Refused<ArgumentException>(() => _context.Vae.ExportCartesianDecoder(named, _file, 2, new() { AsSineCosine = true }), "feature 3", "'bond 4-5'", "'sin angle 1-2-3'");
-        var zeros = EstimatorContract.Load(_context, [.. Enumerable.Range(0, 100).Select(i => Enumerable.Range(0, 7).Select(j => (float)((i + j) % 2)).ToArray())]);
+            .Append(_context.Vae.VariationalAutoencoder("Latent", "Internal", InternalCoordinatesTests.Small())).Fit(five)
+            .LastTransformer.Model;
+        Refused<ArgumentException>(
+            () => _context.Vae.ExportCartesianDecoder(named, _file, 2, pairs), "feature 3", "'bond 4-5'", "'sin angle 1-2-3'");
+        var zeros = EstimatorContract.Load(_context, [.. Enumerable.Range(0, 100).Select(i => Array.ConvertAll(Odd, j => (i + j) % 2))]);
         var bits = _context.Vae.VariationalAutoencoder("Latent", EstimatorContract.Input,
             InternalCoordinatesTests.Small() with { Likelihood = Likelihood.Bernoulli, Scaling = InputScaling.None }).Fit(zeros).Model;
         Refused<ArgumentException>(() => _context.Vae.ExportCartesianDecoder(bits, _file, 2), "Bernoulli");

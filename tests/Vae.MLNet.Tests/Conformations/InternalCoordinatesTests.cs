@@ -10,6 +10,8 @@ namespace Vae.MLNet.Tests.Conformations;
 [TestClass]
 public sealed class InternalCoordinatesTests
 {
+    private const string Input = EstimatorContract.Input;
+
     private readonly MLContext _context = new(seed: 1);
 
     [TestMethod]
@@ -18,7 +20,7 @@ public sealed class InternalCoordinatesTests
     [DataRow(2, true)]
     [DataRow(3, true)]
     public void InternalCoordinates_KeepsTheContract(int dimensions, bool pairs) => EstimatorContract.Run(
-        context => context.Vae.InternalCoordinates("Output", EstimatorContract.Input, dimensions, new() { AsSineCosine = pairs }),
+        context => context.Vae.InternalCoordinates("Output", Input, dimensions, new() { AsSineCosine = pairs }),
         Rows(300, 12, dimensions), needsRows: false);
 
     [TestMethod]
@@ -29,25 +31,28 @@ public sealed class InternalCoordinatesTests
     public void CartesianCoordinates_KeepsTheContract(int dimensions, bool pairs)
     {
         var data = EstimatorContract.Load(_context, Rows(300, 12, dimensions));
-        using var there = _context.Vae.InternalCoordinates("Internal", EstimatorContract.Input, dimensions, new() { AsSineCosine = pairs }).Fit(data);
+        using var there = Internal("Internal", Input, dimensions, new() { AsSineCosine = pairs }).Fit(data);
         float[][] numbers = [.. there.Transform(data).GetColumn<float[]>("Internal")];
-        EstimatorContract.Run(
-            context => context.Vae.CartesianCoordinates("Output", EstimatorContract.Input, dimensions, new() { AsSineCosine = pairs }), numbers, needsRows: false);
+        var options = new InternalCoordinatesOptions { AsSineCosine = pairs };
+        EstimatorContract.Run(context => context.Vae.CartesianCoordinates("Output", Input, dimensions, options), numbers, needsRows: false);
     }
 
     [TestMethod]
     public void InternalCoordinates_NamesItsSlots()
     {
         Assert.AreSequenceEqual(["bond 1-2", "bond 2-3", "bond 3-4", "angle 1-2-3", "angle 2-3-4"], Names(4, 2, false));
-        Assert.AreSequenceEqual(["bond 1-2", "bond 2-3", "bond 3-4", "sin angle 1-2-3", "sin angle 2-3-4", "cos angle 1-2-3", "cos angle 2-3-4"], Names(4, 2, true));
+        Assert.AreSequenceEqual(
+            ["bond 1-2", "bond 2-3", "bond 3-4", "sin angle 1-2-3", "sin angle 2-3-4", "cos angle 1-2-3", "cos angle 2-3-4"],
+            Names(4, 2, true));
         Assert.AreSequenceEqual(["bond 1-2", "bond 2-3", "bond 3-4", "angle 1-2-3", "angle 2-3-4", "torsion 1-2-3-4"], Names(4, 3, false));
         Assert.AreSequenceEqual(
-            ["bond 1-2", "bond 2-3", "bond 3-4", "angle 1-2-3", "angle 2-3-4", "sin torsion 1-2-3-4", "cos torsion 1-2-3-4"], Names(4, 3, true));
+            ["bond 1-2", "bond 2-3", "bond 3-4", "angle 1-2-3", "angle 2-3-4", "sin torsion 1-2-3-4", "cos torsion 1-2-3-4"],
+            Names(4, 3, true));
         Assert.AreSequenceEqual(["bond 1-2", "bond 2-3", "angle 1-2-3"], Names(3, 3, true));
 
         string[] Names(int beads, int dimensions, bool pairs)
         {
-            using var model = _context.Vae.InternalCoordinates("Output", EstimatorContract.Input, dimensions, new() { AsSineCosine = pairs })
+            using var model = Internal("Output", Input, dimensions, new() { AsSineCosine = pairs })
                 .Fit(EstimatorContract.Load(_context, [], beads * dimensions));
             Assert.AreEqual(beads, model.BeadCount);
             Assert.AreEqual(dimensions, model.Dimensions);
@@ -63,8 +68,8 @@ public sealed class InternalCoordinatesTests
     {
         var data = _context.Data.LoadFromEnumerable(Rows(40, 5, 3).Select(row => new Frame { Conformation = row }));
         var options = new InternalCoordinatesOptions { AsSineCosine = true };
-        var model = _context.Vae.InternalCoordinates("Internal", "Conformation", dimensions: 3, options)
-            .Append(_context.Vae.CartesianCoordinates("Back", "Internal", dimensions: 3, options))
+        var model = Internal("Internal", "Conformation", dimensions: 3, options)
+            .Append(Cartesian("Back", "Internal", dimensions: 3, options))
             .Append(_context.Vae.RadiusOfGyration("Rg", "Back", dimensions: 3)).Fit(data);
         var expected = Results(_context, model.Transform(data));
         Assert.IsTrue(expected.Zip(data.GetColumn<float[]>("Conformation")).All(pair => SameShape(pair.First.Back, pair.Second, 3, 1e-5)));
@@ -80,13 +85,15 @@ public sealed class InternalCoordinatesTests
         float[][] frames = [.. data.GetColumn<float[]>("Conformation")];
         for (int i = 0; i < expected.Length; i++)
         {
+            float[][] numbers = [expected[i].Internal, expected[i].Back];
             var single = engine.Predict(new Frame { Conformation = frames[i] });
-            EstimatorContract.AssertSame([expected[i].Internal, expected[i].Back], [plain[i].Internal, plain[i].Back], 1e-6, "loaded");
-            EstimatorContract.AssertSame([expected[i].Internal, expected[i].Back], [again[i].Internal, again[i].Back], 1e-6, "rehydrated");
-            EstimatorContract.AssertSame([expected[i].Internal, expected[i].Back], [single.Internal, single.Back], 1e-6, "a prediction engine");
+            EstimatorContract.AssertSame(numbers, [plain[i].Internal, plain[i].Back], 1e-6, "loaded");
+            EstimatorContract.AssertSame(numbers, [again[i].Internal, again[i].Back], 1e-6, "rehydrated");
+            EstimatorContract.AssertSame(numbers, [single.Internal, single.Back], 1e-6, "a prediction engine");
         }
 
-        static Result[] Results(MLContext context, IDataView view) => [.. context.Data.CreateEnumerable<Result>(view, reuseRowObject: false)];
+        static Result[] Results(MLContext context, IDataView view) =>
+            [.. context.Data.CreateEnumerable<Result>(view, reuseRowObject: false)];
     }
 
     [TestMethod]
@@ -96,44 +103,45 @@ public sealed class InternalCoordinatesTests
     {
         var options = new InternalCoordinatesOptions { AsSineCosine = pairs };
         var data = EstimatorContract.Load(_context, Rows(300, 7, dimensions));
-        var model = _context.Vae.InternalCoordinates("Internal", EstimatorContract.Input, dimensions, options)
+        var model = Internal("Internal", Input, dimensions, options)
             .Append(_context.Vae.VariationalAutoencoder("Latent", "Internal", Small() with { ReconstructionColumnName = "Decoded" }))
-            .Append(_context.Vae.CartesianCoordinates("Shape", "Decoded", dimensions, options)).Fit(data);
+            .Append(Cartesian("Shape", "Decoded", dimensions, options)).Fit(data);
         var (file, report) = PipelineExport.Create(_context, model, data.Schema, new() { Columns = ["Internal", "Shape"] });
         OnnxChecker.AssertValid(file);
         Assert.IsLessThan(1e-4, report.LargestError!.Value);
-        var found = PipelineExportTests.Run(file, data, EstimatorContract.Input);
+        var found = PipelineExportTests.Run(file, data, Input);
         var transformed = model.Transform(data);
         foreach (string column in new[] { "Internal", "Latent", "Shape" })
         {
             float[][] expected = [.. transformed.GetColumn<float[]>(column)];
             EstimatorContract.AssertSame(expected, [.. found[column].Chunk(expected[0].Length)], 1e-4, column);
         }
-        Assert.AreSequenceEqual(model.Take(1).Single() is InternalCoordinatesTransformer first ? first.OutputColumns[0].SlotNames!.ToArray() : [],
-            model.Skip(1).OfType<VaeTransformer>().Single().InputNames.ToArray(), "The autoencoder knows the names of bonds and angles.");
+        string[] names = [.. model.OfType<InternalCoordinatesTransformer>().Single().OutputColumns[0].SlotNames!];
+        Assert.AreSequenceEqual(names, model.OfType<VaeTransformer>().Single().InputNames.ToArray(), "The autoencoder knows the names.");
     }
 
     [TestMethod]
     public void Fit_SaysWhatDoesNotFit()
     {
-        Refused(() => _context.Vae.InternalCoordinates("O", "I", 1), "dimensions", "between 2 and 3");
-        Refused(() => _context.Vae.CartesianCoordinates("O", "I", 4), "dimensions", "4");
-        Refused(() => _context.Vae.InternalCoordinates("O", EstimatorContract.Input, 2).Fit(Data(4)), EstimatorContract.Input, "at least 3 beads", "4");
-        Refused(() => _context.Vae.InternalCoordinates("O", EstimatorContract.Input, 3).Fit(Data(6)), EstimatorContract.Input, "at least 3 beads", "6");
-        Refused(() => _context.Vae.InternalCoordinates("O", EstimatorContract.Input, 2).Fit(Data(9)), "multiple of dimensions = 2", "9");
-        Refused(() => _context.Vae.CartesianCoordinates("O", EstimatorContract.Input, 2).Fit(Data(4)), "n - 1 bonds and n - 2 angles", "at least 3", "4");
-        Refused(() => _context.Vae.CartesianCoordinates("O", EstimatorContract.Input, 2).Fit(Data(1)), "at least 3", "1");
-        Refused(() => _context.Vae.CartesianCoordinates("O", EstimatorContract.Input, 3).Fit(Data(7)), "n - 3 torsions", "7");
-        Refused(() => _context.Vae.CartesianCoordinates("O", EstimatorContract.Input, 3, new() { AsSineCosine = true }).Fit(Data(6)), "n - 3 cosines", "6");
-        Assert.Contains("'Same'", Assert.ThrowsExactly<ArgumentException>(() => _context.Vae.InternalCoordinates("Same", "Same", 2)).Message);
+        Refused(() => Internal("O", "I", 1), "dimensions", "between 2 and 3");
+        Refused(() => Cartesian("O", "I", 4), "dimensions", "4");
+        Refused(() => Internal("O", Input, 2).Fit(Data(4)), Input, "at least 3 beads", "4");
+        Refused(() => Internal("O", Input, 3).Fit(Data(6)), Input, "at least 3 beads", "6");
+        Refused(() => Internal("O", Input, 2).Fit(Data(9)), "multiple of dimensions = 2", "9");
+        Refused(() => Cartesian("O", Input, 2).Fit(Data(4)), "n - 1 bonds and n - 2 angles", "at least 3", "4");
+        Refused(() => Cartesian("O", Input, 2).Fit(Data(1)), "at least 3", "1");
+        Refused(() => Cartesian("O", Input, 3).Fit(Data(7)), "n - 3 torsions", "7");
+        Refused(() => Cartesian("O", Input, 3, new() { AsSineCosine = true }).Fit(Data(6)), "n - 3 cosines", "6");
+        Assert.Contains("'Same'", Assert.ThrowsExactly<ArgumentException>(() => Internal("Same", "Same", 2)).Message);
 
         // Five beads as bonds and angles are as many numbers as four beads with sines and cosines; the names tell them apart.
-        using var five = _context.Vae.InternalCoordinates("Internal", EstimatorContract.Input, 2).Fit(Data(10));
+        using var five = Internal("Internal", Input, 2).Fit(Data(10));
         var numbers = five.Transform(Data(10));
-        Refused(() => _context.Vae.CartesianCoordinates("O", "Internal", 2, new() { AsSineCosine = true }).Fit(numbers), "'sin angle 1-2-3' in slot 3", "'bond 4-5'");
-        using var back = _context.Vae.CartesianCoordinates("O", "Internal", 2).Fit(numbers);
+        var pairs = new InternalCoordinatesOptions { AsSineCosine = true };
+        Refused(() => Cartesian("O", "Internal", 2, pairs).Fit(numbers), "'sin angle 1-2-3' in slot 3", "'bond 4-5'");
+        using var back = Cartesian("O", "Internal", 2).Fit(numbers);
         Assert.AreEqual(5, back.BeadCount);
-        using var four = _context.Vae.InternalCoordinates("Internal", EstimatorContract.Input, 2, new() { AsSineCosine = true }).Fit(Data(8));
+        using var four = Internal("Internal", Input, 2, pairs).Fit(Data(8));
         Refused(() => back.Transform(four.Transform(Data(8))).GetRowCursor([]), "'bond 4-5'", "'sin angle 1-2-3'");
 
         IDataView Data(int size) => EstimatorContract.Load(_context, [], size);
@@ -156,8 +164,8 @@ public sealed class InternalCoordinatesTests
     {
         var options = new InternalCoordinatesOptions { AsSineCosine = pairs };
         var data = _context.Data.TakeRows(_context.Vae.LoadNumPy(RealData.Path(file), "Conformation", array), 5000);
-        var model = _context.Vae.InternalCoordinates("Internal", "Conformation", dimensions, options)
-            .Append(_context.Vae.CartesianCoordinates("Back", "Internal", dimensions, options)).Fit(data);
+        var model = Internal("Internal", "Conformation", dimensions, options)
+            .Append(Cartesian("Back", "Internal", dimensions, options)).Fit(data);
         var transformed = model.Transform(data);
         float[][] frames = [.. data.GetColumn<float[]>("Conformation")], back = [.. transformed.GetColumn<float[]>("Back")];
         float[][] numbers = [.. transformed.GetColumn<float[]>("Internal")];
@@ -171,7 +179,16 @@ public sealed class InternalCoordinatesTests
         EstimatorContract.AssertSame(back, [.. found["Back"].Chunk(back[0].Length)], 1e-5, file);
     }
 
-    internal static VaeTrainer.Options Small() => new() { LatentDimension = 2, HiddenLayers = [32, 32], Epochs = 3, BatchSize = 64, Threads = 1, Seed = 1 };
+    private InternalCoordinatesEstimator Internal(
+        string output, string input, int dimensions, InternalCoordinatesOptions? options = null) =>
+        _context.Vae.InternalCoordinates(output, input, dimensions, options);
+
+    private CartesianCoordinatesEstimator Cartesian(
+        string output, string input, int dimensions, InternalCoordinatesOptions? options = null) =>
+        _context.Vae.CartesianCoordinates(output, input, dimensions, options);
+
+    internal static VaeTrainer.Options Small() =>
+        new() { LatentDimension = 2, HiddenLayers = [32, 32], Epochs = 3, BatchSize = 64, Threads = 1, Seed = 1 };
 
     /// <summary>Whether all distances agree to a part of the largest.</summary>
     internal static bool SameShape(float[] a, float[] b, int dimensions, double tolerance)
@@ -188,7 +205,8 @@ public sealed class InternalCoordinatesTests
         }
         return worst <= tolerance * largest;
 
-        double Distance(float[] x, int i, int j) => Math.Sqrt(Enumerable.Range(0, dimensions).Sum(d => Math.Pow((double)x[i + d] - x[j + d], 2)));
+        double Distance(float[] x, int i, int j) =>
+            Math.Sqrt(Enumerable.Range(0, dimensions).Sum(d => Math.Pow((double)x[i + d] - x[j + d], 2)));
     }
 
     /// <summary>Chains with bonds near one, bent up to a right angle or so.</summary>
