@@ -31,8 +31,8 @@ Console.WriteLine(FormattableString.Invariant(
 
 using var decoder = VaeDecoder.Load(file);
 var compact = decoder.Optimize(LatentObjective.RadiusOfGyration(dimensions: 2), [0, 0], new() { Steps = 100, PriorWeight = 0.01f });
-double bond = Bond(compact.BestOutput.ToArray());
-Console.WriteLine(FormattableString.Invariant($"radius of gyration {compact.Values[0]:F3} -> {compact.BestValue:F3}, bonds still {bond:F3}"));
+double before = compact.Values[0], after = compact.BestValue, bond = Bond(compact.BestOutput.ToArray());
+Console.WriteLine(FormattableString.Invariant($"radius of gyration {before:F3} -> {after:F3}, bonds still {bond:F3}"));
 return Math.Abs(ofAngles - given) < 0.02 * given ? 0 : 1;
 
 static double MeanBond(string file)
