@@ -9,11 +9,11 @@ namespace BeadSpringPolymer;
 /// What the exported chain decoder is asked for: samples, films between frames, compact shapes; and how well its samples pass for frames
 /// of the simulation.
 /// </summary>
-internal sealed class ChainUse(ChainSampler sampler, PhysicalRanges physical, int seed, CancellationToken cancellationToken)
+internal sealed class ChainUse(ChainSampler sampler, VaeCritic critic, PhysicalRanges physical, int seed, CancellationToken cancellationToken)
 {
     /// <summary>Films between pairs of latent vectors.</summary>
     public float[][][] Films(IEnumerable<(float[] From, float[] To)> pairs, int steps) =>
-        [.. pairs.Select((pair, i) => sampler.Interpolate(pair.From, pair.To, steps, seed + i).OutputArrays())];
+        [.. pairs.Select((pair, i) => sampler.Interpolate(pair.From, pair.To, steps, seed + i, critic: critic).OutputArrays())];
 
     /// <summary>
     /// Compact shapes: from each start a random walk in latent vector and noise, of which only steps to physical shapes of smaller Rg are
@@ -101,6 +101,8 @@ internal sealed class ChainUse(ChainSampler sampler, PhysicalRanges physical, in
 
         static float[] Sizes(float[] shape) => [(float)Shapes.RadiusOfGyration(shape), (float)Shapes.EndToEnd(shape)];
     }
+
+    public static IDataView View(MLContext context, IReadOnlyList<float[]> shapes) => View(context, shapes, shape => shape);
 
     private static IDataView View(MLContext context, IReadOnlyList<float[]> shapes, Func<float[], float[]> numbers)
     {

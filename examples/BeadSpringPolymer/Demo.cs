@@ -63,7 +63,9 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         using var decoder = VaeDecoder.Load(Path("decoder.onnx"));
         using var designer = VaeDecoder.Load(Path("design-decoder.onnx"));
         using var sampler = ChainSampler.Load(Path("chain-decoder.onnx"));
-        var results = Use(decoder, designer, sampler, canonical, course, design, beads, frames.Schema);
+        FitCritic(context, canonical, sampler).Export(Path("critic.onnx"));
+        using var critic = VaeCritic.Load(Path("critic.onnx"));
+        var results = Use(decoder, designer, sampler, critic, canonical, course, design, beads, frames.Schema);
         results = results with { SecondsTotal = Stopwatch.GetElapsedTime(start).TotalSeconds };
         results.Write(Path("results.json"));
         Show(results);
@@ -143,7 +145,12 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         ChainDecoder fitted = null!;
         AnsiConsole.Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(progress =>
         {
-            var chainOptions = new ChainDecoderOptions { Seed = options.Seed };
+            var chainOptions = new ChainDecoderOptions
+            {
+                Seed = options.Seed,
+                // Beads are all alike, and a chain in the plane has no sides; alignment has taken away both.
+                Symmetries = ChainSymmetries.Mirror | ChainSymmetries.Direction,
+            };
             var task = progress.AddTask("Training, beads one by one", maxValue: chainOptions.Steps);
             var training = context.Data.TakeRows(canonical.Chain.Transform(frames), canonical.Vae.History!.TrainingRows);
             fitted = context.Vae.FitChainDecoder(canonical.Vae, training, Shapes.Dimensions, chainOptions with
@@ -157,6 +164,31 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
                 }),
             });
             task.Value = chainOptions.Steps;
+        });
+        return fitted;
+    }
+
+    /// <summary>
+    /// Learns what gives drawn shapes away. It may see all frames but those that samples are judged by: of a trajectory given, these are the
+    /// validation frames.
+    /// </summary>
+    private SampleCritic FitCritic(MLContext context, Fitted canonical, ChainSampler sampler)
+    {
+        const int DrawsPerFrame = 3;
+        SampleCritic fitted = null!;
+        AnsiConsole.Progress().Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(progress =>
+        {
+            var task = progress.AddTask("Training, critic of drawn shapes", maxValue: 1);
+            float[][] frames = options.Data is null ? canonical.Aligned : canonical.Aligned[..(int)canonical.Vae.History!.TrainingRows];
+            float[][] drawn = sampler.Sample(DrawsPerFrame * frames.Length, options.Seed + 1).OutputArrays();
+            fitted = context.Vae.FitCritic(ChainUse.View(context, frames), ChainUse.View(context, drawn), new()
+            {
+                Dimensions = Shapes.Dimensions,
+                Seed = options.Seed,
+                CancellationToken = cancellationToken,
+                Progress = new Report<CriticProgress>(report => task.Value = 0.5 + 0.5 * report.Done / report.Total),
+            });
+            task.Value = 1;
         });
         return fitted;
     }
@@ -185,6 +217,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         VaeDecoder decoder,
         VaeDecoder designer,
         ChainSampler sampler,
+        VaeCritic critic,
         Fitted canonical,
         Fitted course,
         Fitted design,
@@ -225,12 +258,16 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         double? LeastOnTheWay(IEnumerable<LatentOptimization> paths) => paths.SelectMany(path => path.Path.OutputArrays()).Where(physical.IsPhysical).Min(shape => (double?)Shapes.RadiusOfGyration(shape));
 
         // The same with shapes drawn bead by bead.
-        var chain = new ChainUse(sampler, physical, options.Seed, cancellationToken);
+        var chain = new ChainUse(sampler, critic, physical, options.Seed, cancellationToken);
         float[][] fresh = FreshFrames(canonical, schema, training);
-        float[][] drawn = Aligned(canonical, schema, sampler.Sample(Math.Clamp(fresh.Length, 1000, 10_000), options.Seed).OutputArrays());
+        int count = Math.Clamp(fresh.Length, 1000, 10_000);
+        float[][] any = Aligned(canonical, schema, sampler.Sample(count, options.Seed).OutputArrays());
+        var kept = sampler.Sample(count, options.Seed, new() { Critic = critic });
+        float[][] drawn = Aligned(canonical, schema, kept.OutputArrays());
         float[][][] chainFilms = chain.Films(pairs, Steps);
         float[][] chainEnds = chain.Design([.. starts.Select(start => latents[start])], 400);
         var comparison = ChainUse.Compare(fresh, drawn, shapes, cancellationToken);
+        double anyAuc = ChainUse.Compare(fresh, any, shapes, cancellationToken).Auc;
         var sizes = ChainUse.CompareSizes(fresh, drawn);
         float[][] compact = [.. chainEnds.Where(physical.IsPhysical).OrderBy(shape => Shapes.RadiusOfGyration(shape))];
 
@@ -241,7 +278,7 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
         Pictures.Strips(Path("samples.png"), "Frames and samples",
         [
             ("frames that no model has seen", [.. Spread(fresh).Select(shape => Labelled(shape, physical))]),
-            ("drawn bead by bead", [.. Spread(drawn).Select(shape => Labelled(shape, physical))]),
+            ("drawn bead by bead, with a critic", [.. Spread(drawn).Select(shape => Labelled(shape, physical))]),
             ("means of the decoder", [.. Spread(samples).Select(shape => Labelled(shape, physical))]),
         ]);
         Pictures.Strips(Path("interpolation.png"), "Interpolation",
@@ -295,6 +332,9 @@ internal sealed class Demo(ExampleOptions options, CancellationToken cancellatio
             TrainingMinimumRgPhysical = shapes.Where(physical.IsPhysical).Min(shape => Shapes.RadiusOfGyration(shape)),
             TwoSampleAuc = comparison.Auc,
             ChainSampledPhysical = physical.Share(drawn),
+            SampledAcceptance = kept.Acceptance,
+            TwoSampleAucWithoutCritic = anyAuc,
+            ChainSampledPhysicalWithoutCritic = physical.Share(any),
             SampledPhysicalShare = physical.Share(drawn) / physical.Share(fresh),
             KsRg = sizes.Rg,
             KsEndToEnd = sizes.EndToEnd,

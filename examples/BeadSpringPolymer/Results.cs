@@ -75,13 +75,22 @@ internal sealed record Results
     public required double TrainingMinimumRgPhysical { get; init; }
 
     /// <summary>
-    /// Area under the ROC curve of boosted trees that tell shapes drawn bead by bead from frames that no model has seen, by all distances:
-    /// 0.5 says that they cannot.
+    /// Area under the ROC curve of boosted trees that tell shapes drawn bead by bead, and kept by the critic, from frames that no model has
+    /// seen, by all distances: 0.5 says that they cannot.
     /// </summary>
     public required double TwoSampleAuc { get; init; }
 
-    /// <summary>Share of the shapes drawn bead by bead that are physical.</summary>
+    /// <summary>Share of those shapes that are physical.</summary>
     public required double ChainSampledPhysical { get; init; }
+
+    /// <summary>Share of the shapes drawn bead by bead that the critic kept.</summary>
+    public required double SampledAcceptance { get; init; }
+
+    /// <summary><see cref="TwoSampleAuc"/> of shapes as they are drawn, without the critic.</summary>
+    public required double TwoSampleAucWithoutCritic { get; init; }
+
+    /// <summary><see cref="ChainSampledPhysical"/> of shapes as they are drawn, without the critic.</summary>
+    public required double ChainSampledPhysicalWithoutCritic { get; init; }
 
     /// <summary>The same as a share of the fresh frames'.</summary>
     public required double SampledPhysicalShare { get; init; }

@@ -116,26 +116,38 @@ public sealed class ChainSampler : IDisposable
     /// <summary>Draws latent vectors from the fitted prior, and a conformation for each.</summary>
     /// <param name="count">Conformations, at least 1.</param>
     /// <param name="seed">Seed: the same one gives the same conformations.</param>
-    /// <returns>The latent vectors and the conformations.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is out of range.</exception>
+    /// <param name="options">
+    /// What is kept, and the temperature of the prior; null for the defaults. Noise is always drawn: a chain has no mean shape.
+    /// </param>
+    /// <returns>The latent vectors and the conformations, and how many were drawn for them.</returns>
+    /// <exception cref="ArgumentException">The critic judges rows of another length.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> or an option is out of range.</exception>
+    /// <exception cref="InvalidOperationException">Too few conformations are kept.</exception>
     /// <exception cref="ObjectDisposedException">The sampler has been disposed.</exception>
-    public DecodedLatents Sample(int count, int seed)
+    public DecodedLatents Sample(int count, int seed, SampleOptions? options = null)
     {
+        options = (options ?? new()).Validate();
         Guard.AtLeast(count, 1);
-        var latents = new float[Guard.ArrayLength(count, LatentDimension, nameof(count))];
-        var outputs = new float[Guard.ArrayLength(count, FeatureCount, nameof(count))];
-        var random = new SeededRandom(seed, 1);
-        for (int row = 0; row < count; row++)
+        SeededRandom random = new(seed, 1), noise = new(seed, 2);
+        return KeptRows.Fill(count, seed, options, LatentDimension, FeatureCount, rows =>
         {
-            double place = random.NextUniform();
-            int k = 0;
-            while (k < _weights.Length - 1 && place >= _weights[k])
-                place -= _weights[k++];
-            for (int d = 0, from = k * LatentDimension; d < LatentDimension; d++)
-                latents[row * LatentDimension + d] = (float)(_means[from + d] + _deviations[from + d] * random.NextNormal());
-        }
-        Decode(latents, Noise(count, seed), outputs);
-        return new(latents, outputs, LatentDimension, FeatureCount);
+            var latents = new float[Guard.ArrayLength(rows, LatentDimension, nameof(count))];
+            var outputs = new float[Guard.ArrayLength(rows, FeatureCount, nameof(count))];
+            for (int row = 0; row < rows; row++)
+            {
+                double place = random.NextUniform();
+                int k = 0;
+                while (k < _weights.Length - 1 && place >= _weights[k])
+                    place -= _weights[k++];
+                for (int d = 0, from = k * LatentDimension; d < LatentDimension; d++)
+                {
+                    double deviation = options.Temperature * _deviations[from + d] * random.NextNormal();
+                    latents[row * LatentDimension + d] = (float)(_means[from + d] + deviation);
+                }
+            }
+            Decode(latents, DrawNoise(rows, noise), outputs);
+            return (latents, outputs);
+        });
     }
 
     /// <summary>Noise for conformations: standard normal numbers for the first bead, and uniform ones for those after it.</summary>
@@ -146,8 +158,12 @@ public sealed class ChainSampler : IDisposable
     public float[] Noise(int count, int seed)
     {
         Guard.AtLeast(count, 1);
+        return DrawNoise(count, new SeededRandom(seed, 2));
+    }
+
+    private float[] DrawNoise(int count, SeededRandom random)
+    {
         var noise = new float[Guard.ArrayLength(count, NoiseSize, nameof(count))];
-        var random = new SeededRandom(seed, 2);
         for (int i = 0; i < noise.Length; i++)
             noise[i] = i % NoiseSize < Dimensions ? (float)random.NextNormal() : (float)random.NextUniform();
         return noise;
@@ -199,8 +215,14 @@ public sealed class ChainSampler : IDisposable
     /// <param name="steps">Conformations, both ends included; at least 2.</param>
     /// <param name="seed">Seed of the noise.</param>
     /// <param name="mode">Along a line or an arc.</param>
+    /// <param name="critic">
+    /// A critic of this decoder's draws: of 32 films, each with a noise of its own, the one is given whose least real shape looks most real.
+    /// Null for the first film.
+    /// </param>
     /// <returns>The latent vectors and the conformations.</returns>
-    /// <exception cref="ArgumentException">A latent vector has another length or is not finite.</exception>
+    /// <exception cref="ArgumentException">
+    /// A latent vector has another length or is not finite, or the critic judges rows of another length.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="steps"/> is out of range.</exception>
     /// <exception cref="ObjectDisposedException">The sampler has been disposed.</exception>
     public DecodedLatents Interpolate(
@@ -208,22 +230,38 @@ public sealed class ChainSampler : IDisposable
         ReadOnlySpan<float> to,
         int steps,
         int seed,
-        InterpolationMode mode = InterpolationMode.Linear)
+        InterpolationMode mode = InterpolationMode.Linear,
+        VaeCritic? critic = null)
     {
+        const int Films = 32;
         Guard.Row(from.Length, LatentDimension, nameof(from), "the latent dimension");
         Guard.Row(to.Length, LatentDimension, nameof(to), "the latent dimension");
         Guard.Finite(from, nameof(from));
         Guard.Finite(to, nameof(to));
         Guard.AtLeast(steps, 2);
         Guard.Defined(mode);
+        if (critic is not null)
+            KeptRows.RequireSize(critic, FeatureCount, nameof(critic));
         var latents = new float[Guard.ArrayLength(steps, LatentDimension, nameof(steps))];
         var outputs = new float[Guard.ArrayLength(steps, FeatureCount, nameof(steps))];
         LatentPath.Fill(latents, from, to, steps, mode);
-        float[] one = Noise(1, seed), noise = new float[Guard.ArrayLength(steps, NoiseSize, nameof(steps))];
-        for (int step = 0; step < steps; step++)
-            one.CopyTo(noise, step * NoiseSize);
-        Decode(latents, noise, outputs);
-        return new(latents, outputs, LatentDimension, FeatureCount);
+        float[] noise = new float[Guard.ArrayLength(steps, NoiseSize, nameof(steps))], ratios = new float[critic is null ? 0 : steps];
+        var random = new SeededRandom(seed, 2);
+        float[]? best = null;
+        float most = float.NegativeInfinity;
+        for (int film = 0; film < (critic is null ? 1 : Films); film++)
+        {
+            float[] one = DrawNoise(1, random);
+            for (int step = 0; step < steps; step++)
+                one.CopyTo(noise, step * NoiseSize);
+            Decode(latents, noise, outputs);
+            critic?.LogRatios(outputs, ratios);
+            float least = critic is null ? 0 : ratios.Min();
+            if (best is not null && !(least > most))
+                continue;
+            (best, most) = ([.. outputs], least);
+        }
+        return new(latents, best!, LatentDimension, FeatureCount);
     }
 
     /// <summary>Frees the model once the calls in flight have ended; later calls throw.</summary>

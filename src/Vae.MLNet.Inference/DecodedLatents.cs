@@ -12,10 +12,20 @@ public sealed class DecodedLatents
         LatentDimension = latentDimension;
         FeatureCount = featureCount;
         Count = latents.Length / latentDimension;
+        Drawn = Count;
     }
 
     /// <summary>Number of rows.</summary>
     public int Count { get; }
+
+    /// <summary>
+    /// Rows that were drawn so that <see cref="Count"/> were kept (<see cref="SampleOptions.Critic"/>, <see cref="SampleOptions.Keep"/>);
+    /// as many, where none was dropped.
+    /// </summary>
+    public long Drawn { get; internal init; }
+
+    /// <summary>Share of the rows drawn that were kept; 1 where there are none.</summary>
+    public double Acceptance => Drawn == 0 ? 1 : (double)Count / Drawn;
 
     /// <summary>Numbers in a latent.</summary>
     public int LatentDimension { get; }

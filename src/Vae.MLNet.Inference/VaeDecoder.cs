@@ -182,10 +182,13 @@ public sealed class VaeDecoder : IDisposable
     /// Any number. The latents, and the draws of the noise, are the same for it on every platform (xoshiro256** and the polar method), and the first samples do
     /// not depend on how many are drawn.
     /// </param>
-    /// <param name="options">Noise and temperature; null for the defaults.</param>
-    /// <returns>Latents and outputs.</returns>
+    /// <param name="options">Noise, temperature, and what is kept; null for the defaults.</param>
+    /// <returns>Latents and outputs, and how many rows were drawn for them.</returns>
+    /// <exception cref="ArgumentException">The critic judges rows of another length.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The count is negative or too large, or an option is out of range.</exception>
-    /// <exception cref="InvalidOperationException">Noise is asked for and the file has none; see <see cref="Noise"/>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Noise is asked for and the file has none (see <see cref="Noise"/>), or too few rows are kept.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The decoder has been disposed.</exception>
     public DecodedLatents Sample(int count, int seed, SampleOptions? options = null)
     {
@@ -193,16 +196,20 @@ public sealed class VaeDecoder : IDisposable
         Guard.AtLeast(count, 0);
         if (options.Noise && !HasLogits && _noise.Length == 0)
             throw new InvalidOperationException($"The model has no noise to sample with ('vae.noise' is not in its metadata); sample with {nameof(SampleOptions.Noise)} = false.");
-        var latents = new float[Guard.ArrayLength(count, LatentDimension, nameof(count))];
-        var outputs = new float[Guard.ArrayLength(count, FeatureCount, nameof(count))];
         var random = new SeededRandom(seed);
-        for (int i = 0; i < latents.Length; i++)
-            latents[i] = (float)(options.Temperature * random.NextNormal());
-        RunMany(_decode, latents, outputs);
         // A stream of its own, so that the latents are the same with noise and without.
-        if (options.Noise)
-            AddNoise(outputs, new SeededRandom(seed, stream: 1));
-        return new(latents, outputs, LatentDimension, FeatureCount);
+        var noise = new SeededRandom(seed, stream: 1);
+        return KeptRows.Fill(count, seed, options, LatentDimension, FeatureCount, rows =>
+        {
+            var latents = new float[Guard.ArrayLength(rows, LatentDimension, nameof(count))];
+            var outputs = new float[Guard.ArrayLength(rows, FeatureCount, nameof(count))];
+            for (int i = 0; i < latents.Length; i++)
+                latents[i] = (float)(options.Temperature * random.NextNormal());
+            RunMany(_decode, latents, outputs);
+            if (options.Noise)
+                AddNoise(outputs, noise);
+            return (latents, outputs);
+        });
     }
 
     /// <summary>Decodes points on the way from one latent to another, both ends included.</summary>

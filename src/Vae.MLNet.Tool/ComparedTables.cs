@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Vae.MLNet.Evaluation;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet.Tool;
 

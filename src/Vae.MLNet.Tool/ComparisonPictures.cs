@@ -1,6 +1,7 @@
+using Color = ScottPlot.Color;
 using ScottPlot;
 using Vae.MLNet.Evaluation;
-using Color = ScottPlot.Color;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet.Tool;
 

@@ -56,7 +56,7 @@ internal static class TableTrainer
         {
             return (terminal.Track("Training", most, report =>
             {
-                options.Progress = new Reporter(check => report(check.Step, most, FormattableString.Invariant($"held-out loss {check.NegativeLogLikelihood:F2} nats")));
+                options.Progress = new Reporter<TableTrainingCheck>(check => report(check.Step, most, FormattableString.Invariant($"held-out loss {check.NegativeLogLikelihood:F2} nats")));
                 return terminal.Context(request.Seed).Vae.TableAutoencoder(options).Fit(data.View);
             }), data);
         }
@@ -142,12 +142,6 @@ internal static class TableTrainer
             yield return ("latent vector", FormattableString.Invariant($"{model.LatentDimension} dimensions, which carry {best.Kl:F1} nats"));
         }
         yield return ("threshold", FormattableString.Invariant($"{model.Threshold:F2}: scores above are labelled as anomalies"));
-    }
-
-    /// <summary>Reports on the thread that has something to report.</summary>
-    private sealed class Reporter(Action<TableTrainingCheck> action) : IProgress<TableTrainingCheck>
-    {
-        public void Report(TableTrainingCheck value) => action(value);
     }
 }
 

@@ -12,7 +12,7 @@ public sealed partial class RoomsTests
         ["Data", "Model"],
         ["Onnx"],
         ["Scoring"],
-        ["Training"],
+        ["Training", "Samples"],
         ["Conformations", "Sequences", "Anomaly", "Imputation", "Evaluation", "Tables", "Priors", "ChainDecoding"],
         ["Pipelines"],
         [""],

@@ -9,7 +9,7 @@ namespace Vae.MLNet.Inference.Loading;
 /// <summary>What a file says of itself in its metadata, checked.</summary>
 internal sealed class ModelHeader
 {
-    public const string DecoderKind = "decoder", EncoderKind = "encoder", PipelineKind = "pipeline";
+    public const string DecoderKind = "decoder", EncoderKind = "encoder", PipelineKind = "pipeline", CriticKind = "critic";
 
     private const string Format = "vae.format", FormatVersion = "1", KindKey = "vae.kind", LatentKey = "vae.latent", FeaturesKey = "vae.features",
         LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient",
@@ -62,6 +62,9 @@ internal sealed class ModelHeader
         if (!kinds.Contains(found))
             throw Guard.BadFile(file, $"the model is of kind '{Shown(found)}'; kind {string.Join(" or ", kinds.Select(kind => $"'{kind}'"))} is expected.");
 
+        // A critic judges rows, and has no latent space of its own.
+        if (found == CriticKind)
+            return new(file, metadata) { Kind = found, FeatureCount = raw.Integer(FeaturesKey, 1, LargestRow) };
         int latent = raw.Integer(LatentKey, 1, LargestRow), features = raw.Integer(FeaturesKey, 1, LargestRow);
         var likelihood = raw.ReadLikelihood();
         int group = likelihood == DecoderLikelihood.Categorical ? raw.Integer(GroupSizeKey, 2, features) : 0;
@@ -223,6 +226,15 @@ internal sealed class ModelHeader
         if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) || value < minimum || value > maximum)
             throw Guard.BadFile(_file, Guard.Invariant($"'{key}' has to be a whole number between {minimum} and {maximum}; it is '{Shown(text)}'."));
         return value;
+    }
+
+    /// <summary>A finite number.</summary>
+    public float Number(string key)
+    {
+        string text = Text(key);
+        return float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value)
+            ? value
+            : throw Guard.BadFile(_file, $"'{key}' has to be a finite number; it is '{Shown(text)}'.");
     }
 
     // A hostile file's text is not repeated at any length.

@@ -45,7 +45,7 @@ internal sealed class CompareCommand : ToolCommand
         {
             ClassifierRows = arguments.GetValue(_most),
             Seed = arguments.GetValue(_seed),
-            Progress = new Reporter(progress => report(progress.Done, progress.Total, progress.Step)),
+            Progress = new Reporter<CompareSamplesProgress>(progress => report(progress.Done, progress.Total, progress.Step)),
             CancellationToken = cancellationToken,
         }));
         if (target is not null)
@@ -90,11 +90,5 @@ internal sealed class CompareCommand : ToolCommand
                 Invariant($"{100 * column.MissingReal:F1} %"), Invariant($"{100 * column.MissingGenerated:F1} %"), Invariant($"{100 * column.Importance:F1} %")]).Select(Markup.Escape)]);
         }
         return found.Columns.Count <= MostColumns ? table : table.AddRow(Markup.Escape(Invariant($"... {found.Columns.Count - MostColumns} more")));
-    }
-
-    /// <summary>Reports on the thread that has something to report.</summary>
-    private sealed class Reporter(Action<CompareSamplesProgress> action) : IProgress<CompareSamplesProgress>
-    {
-        public void Report(CompareSamplesProgress value) => action(value);
     }
 }

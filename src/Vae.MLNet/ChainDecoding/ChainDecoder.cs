@@ -94,7 +94,8 @@ public sealed class ChainDecoder
         using var decoder = VaeDecoder.Load(VaeGraphs.DecoderFile(model, withGradient: false));
         float[] means = new float[rows * shape.Latent], sigmas = new float[rows * shape.Latent];
         encoder.Encode(chains, means, sigmas);
-        var coordinates = ChainCoordinates.Fit(chains, shape.Beads, dimensions);
+        var coordinates = ChainCoordinates.Fit(
+            ChainSymmetry.Images(options.Symmetries, chains, shape.Size, dimensions), shape.Beads, dimensions);
         float farthest = 1.1f * Farthest(chains, shape);
         var training = new ChainTraining(shape, coordinates, chains, means, sigmas, Decode, farthest, options);
         var (network, tables) = training.Run();

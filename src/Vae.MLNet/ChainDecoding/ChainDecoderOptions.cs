@@ -13,8 +13,14 @@ public sealed record ChainDecoderOptions
     /// <summary>Seed of all that is drawn: one seed and number of threads, the same decoder. Default 0.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Steps of training at most; it ends sooner where held-out chains are told no better. Default 2,500.</summary>
-    public int Steps { get; init; } = 2500;
+    /// <summary>
+    /// What may be done to a chain without making it any likelier or less likely: training then sees each chain so, too, together with its
+    /// mean shape, and learns from as many more. Default none: molecules have a direction and, in space, a handedness.
+    /// </summary>
+    public ChainSymmetries Symmetries { get; init; }
+
+    /// <summary>Steps of training at most; it ends sooner where held-out chains are told no better. Default 5,000.</summary>
+    public int Steps { get; init; } = 5000;
 
     /// <summary>Chains of a step. Default 64.</summary>
     public int BatchSize { get; init; } = 64;
@@ -40,6 +46,8 @@ public sealed record ChainDecoderOptions
 
     internal ChainDecoderOptions Validate()
     {
+        if ((Symmetries & ~(ChainSymmetries.Mirror | ChainSymmetries.Direction)) != 0)
+            throw Check.OutOfRange(nameof(Symmetries), Symmetries, "a combination of Mirror and Direction");
         Check.InRange(Steps, 1, 10_000_000);
         Check.InRange(BatchSize, 1, 100_000);
         if (!(LearningRate > 0) || !float.IsFinite(LearningRate))

@@ -101,7 +101,7 @@ internal sealed class ChainTraining
             }
             using (NewDisposeScope())
             {
-                Fill(batch, order.AsSpan(at, size), SeedStream.Derive(_options.Seed, Purpose.Noise, step), kernels, slices);
+                Fill(batch, order.AsSpan(at, size), SeedStream.Derive(_options.Seed, Purpose.Noise, step), true, kernels, slices);
                 at += size;
                 ReadTables(flatTables, tables);
                 var output = network.Forward(batch.Inputs());
@@ -185,7 +185,7 @@ internal sealed class ChainTraining
     }
 
     /// <summary>Rows with draws of their latent vectors and what the network sees of them.</summary>
-    private void Fill(ChainBatch batch, ReadOnlySpan<long> rows, ulong seed, ChainKernel[] kernels, SliceThreads slices)
+    private void Fill(ChainBatch batch, ReadOnlySpan<long> rows, ulong seed, bool augmented, ChainKernel[] kernels, SliceThreads slices)
     {
         var random = new SeededRandom(SeedStream.ToSeed(seed));
         for (int row = 0; row < rows.Length; row++)
@@ -199,6 +199,11 @@ internal sealed class ChainTraining
             }
         }
         batch.Ghosts = _decode(batch.Latents);
+        if (augmented)
+        {
+            for (int row = 0; row < rows.Length; row++)
+                ChainSymmetry.Apply(_options.Symmetries, random, batch.ShapeOf(row), batch.Ghosts.AsSpan(row * _shape.Size, _shape.Size), _shape.Dimensions);
+        }
         int count = rows.Length;
         slices.Run(kernels.Length, part =>
         {
@@ -234,7 +239,7 @@ internal sealed class ChainTraining
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var batch = new ChainBatch(_shape, rows.Length);
-        Fill(batch, rows, SeedStream.Derive(_options.Seed, Purpose.Validation), kernels, slices);
+        Fill(batch, rows, SeedStream.Derive(_options.Seed, Purpose.Validation), false, kernels, slices);
         network.Forward(batch.Inputs()).data<float>().CopyTo(batch.Context);
         var sums = new double[rows.Length];
         slices.Run(kernels.Length, part =>
@@ -296,6 +301,8 @@ internal sealed class ChainTraining
         public Tensor Inputs() => tensor(_features, [rows * shape.Positions, shape.Inputs]);
 
         public Tensor OutputGradient() => tensor(_gradient, [rows * shape.Positions, shape.ContextOutputs]);
+
+        public Span<float> ShapeOf(int row) => Shapes.AsSpan(row * shape.Size, shape.Size);
 
         public ReadOnlySpan<float> ChainOf(int row) => Shapes.AsSpan(row * shape.Size, shape.Size);
 

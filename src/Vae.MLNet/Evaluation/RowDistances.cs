@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Vae.MLNet.Model;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet.Evaluation;
 

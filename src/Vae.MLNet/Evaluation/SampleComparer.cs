@@ -1,13 +1,11 @@
 using Vae.MLNet.Model;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet.Evaluation;
 
 /// <summary>Compares tables that are in memory: whatever has columns of numbers and categories.</summary>
 internal static class SampleComparer
 {
-    /// <summary>Fewest rows of a table.</summary>
-    public const int FewestRows = 10;
-
     /// <summary>Fewest rows of each half of the real ones that are told apart.</summary>
     private const int FewestHalves = 50;
 
@@ -87,18 +85,11 @@ internal static class SampleComparer
         }
     }
 
-    /// <summary>Throws where a table has too few rows.</summary>
-    public static void RequireRows(SampleTable table, string what)
-    {
-        if (table.Rows < FewestRows)
-            throw new InvalidOperationException(Check.Invariant($"CompareSamples: the {what} are {table.Rows}; at least {FewestRows} are needed."));
-    }
-
     private static int Present(SampleTable table, double missing) => table.Rows - (int)Math.Round(missing * table.Rows);
 
     private static void RequireSame(SampleTable real, SampleTable other, string name)
     {
-        RequireRows(other, name);
+        other.RequireRows(nameof(VaeCatalog.CompareSamples), name);
         string[] expected = [.. real.Columns.Select(Described)], found = [.. other.Columns.Select(Described)];
         if (!expected.SequenceEqual(found))
         {

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Vae.MLNet.Model;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet.Evaluation;
 

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Vae.MLNet.Evaluation;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet;
 
@@ -31,7 +32,8 @@ public sealed partial class VaeCatalog
     public SampleComparison CompareSamples(IDataView real, IDataView generated, CompareSamplesOptions? options = null)
     {
         options = (options ?? new()).Validate();
-        var tables = SampleReader.Read(Check.NotNull(real), Check.NotNull(generated), options);
+        var tables = SampleReader.Read(
+            Check.NotNull(real), Check.NotNull(generated), options.Training, options.IgnoredColumns, nameof(CompareSamples), options.CancellationToken);
         return SampleComparer.Compare(tables.Real, tables.Generated, tables.Training, options);
     }
 }

@@ -14,6 +14,7 @@ internal enum Purpose
     Draw,
     SelfCheck,
     Comparison,
+    Critic,
 }
 
 /// <summary>

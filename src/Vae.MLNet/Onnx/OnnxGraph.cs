@@ -140,13 +140,17 @@ internal sealed class OnnxGraph
         return names;
     }
 
-    /// <summary>Looks each element up in a list; what is not in it becomes the default. Keys and values are arrays of string or of long.</summary>
-    public string Lookup(string x, Array keys, Array values, object otherwise)
+    /// <summary>
+    /// Looks each element up in a list; what is not in it becomes the default. Keys and values are arrays of string, of long or of float.
+    /// </summary>
+    public string Lookup(string x, Array keys, Array values, object otherwise) => MlNode("LabelEncoder", [x],
+        ("keys_" + Suffix(keys), keys), ("values_" + Suffix(values), values), ("default_" + Suffix(values)[..^1], otherwise));
+
+    /// <summary>Adds a node of ONNX's operators for classical models, with one output.</summary>
+    public string MlNode(string op, ReadOnlySpan<string> inputs, params ReadOnlySpan<(string Name, object Value)> attributes)
     {
-        string name = Unique("lookup");
-        AddNode("LabelEncoder", [x], [name], "ai.onnx.ml",
-            (keys is string[]? "keys_strings" : "keys_int64s", keys), (values is string[]? "values_strings" : "values_int64s", values),
-            (otherwise is string ? "default_string" : "default_int64", otherwise));
+        string name = Unique(op.ToLowerInvariant());
+        AddNode(op, inputs, [name], "ai.onnx.ml", attributes);
         (_outer ?? this)._usesMl = true;
         return name;
     }
@@ -222,6 +226,8 @@ internal sealed class OnnxGraph
 
     public byte[] ToBytes() => Build().ToByteArray();
 
+    private static string Suffix(Array values) => values is string[] ? "strings" : values is float[] ? "floats" : "int64s";
+
     private string Shared(string stem, OnnxType type, ReadOnlySpan<byte> bytes, ReadOnlySpan<long> shape)
     {
         string name = Unique(stem);
@@ -287,6 +293,10 @@ internal sealed class OnnxGraph
             case long[] numbers:
                 attribute.Type = AttributeType.Ints;
                 attribute.Ints.Add(numbers);
+                break;
+            case float[] numbers:
+                attribute.Type = AttributeType.Floats;
+                attribute.Floats.Add(numbers);
                 break;
             case string[] texts:
                 attribute.Type = AttributeType.Strings;

@@ -13,7 +13,10 @@ internal static class VaeMetadata
 
     public const string DecoderKind = "decoder", EncoderKind = "encoder", VaeKind = "vae", TransformKind = "transform", PipelineKind = "pipeline",
         AnomalyKind = "anomaly", ImputerKind = "imputer", SequenceKind = "sequence-vae", SiteIndependentKind = "site-independent", TableKind = "table", TableSamplerKind = "table-sampler",
-        ChainDecoderKind = "chain-decoder";
+        ChainDecoderKind = "chain-decoder", CriticKind = "critic";
+
+    /// <summary>Of a critic: the logarithm of the ratio of densities from which on a row is kept for certain.</summary>
+    public const string CertainLogRatio = "vae.certain_log_ratio";
 
     /// <summary>Of an anomaly detector: score above which a row is labelled. Of a detector or a sequence model: networks in the ensemble. Of an imputer: passes through the autoencoder.</summary>
     public const string Threshold = "vae.threshold", Members = "vae.members", Iterations = "vae.iterations";

@@ -47,11 +47,25 @@ public sealed class TableVaeModel
     /// <param name="excluded">
     /// Rows that must not come again, cell for cell, as those that the model was trained on; with at least the model's columns. Copies are drawn anew. Null for none.
     /// </param>
+    /// <param name="critic">
+    /// A critic of this model's rows (<see cref="VaeCatalog.FitCritic"/>): rows are kept in proportion to how real they look, and others drawn
+    /// in place of those that are not. Null for none.
+    /// </param>
     /// <returns>Rows with the columns of the table that the model has, of the same types, in memory.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or a column of <paramref name="excluded"/> is missing or of another type.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="count"/> is negative, a column of <paramref name="excluded"/> is missing or of another type, or the critic needs a column
+    /// that the model does not have.
+    /// </exception>
     /// <exception cref="ArgumentException">A condition names no column of the model, or a value that it cannot have.</exception>
-    /// <exception cref="InvalidOperationException">Nearly all rows that the model draws are among the excluded ones.</exception>
-    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null, IDataView? excluded = null)
+    /// <exception cref="InvalidOperationException">
+    /// Nearly all rows that the model draws are among the excluded ones, or are dropped by the critic.
+    /// </exception>
+    public IDataView Synthesize(
+        int count,
+        int seed = 1,
+        IReadOnlyDictionary<string, object>? where = null,
+        IDataView? excluded = null,
+        SampleCritic? critic = null)
     {
         Check.AtLeast(count, 0);
         var copies = excluded is null ? null : Rows(Read(excluded, CancellationToken.None));
@@ -60,6 +74,8 @@ public sealed class TableVaeModel
         var (given, asked) = where is { Count: > 0 } ? Conditions(where) : (null, null);
         var random = new SeededRandom(seed);
         using var session = Open(TableGraphs.Sampler(Schema, Parameters, conditional: given is not null, typed: false, neverMissing: false));
+        // A stream of its own says which rows are kept.
+        var choice = new SeededRandom(seed, stream: 1);
         var output = Draw(count);
         if (copies is null)
             return output;
@@ -84,6 +100,36 @@ public sealed class TableVaeModel
         return output;
 
         TableDataView Draw(int rows)
+        {
+            if (critic is null)
+                return DrawAny(rows);
+            // As many as would do if half of them were kept, and some tries for those that hardly are.
+            const int FewestRows = 64, MostTries = 1000;
+            var kept = new Drawn(Schema, rows).ToView(asked);
+            int done = 0;
+            for (long tries = 0; done < rows;)
+            {
+                if (tries >= (long)rows * MostTries)
+                {
+                    throw new InvalidOperationException(Check.Invariant(
+                        $"Of {tries} rows that the model drew the critic kept {done}; {rows} are wanted. Was it trained on this model's rows?"));
+                }
+                var some = DrawAny(Math.Clamp(2 * (rows - done), FewestRows, Math.Max(FewestRows, 16 * BlockSize)));
+                float[] ratios = critic.LogRatios(some);
+                for (int row = 0; row < ratios.Length && done < rows; row++)
+                {
+                    tries++;
+                    if (choice.NextUniform() >= critic.KeepProbability(ratios[row]))
+                        continue;
+                    for (int c = 0; c < kept.Columns.Count; c++)
+                        kept.Columns[c].Set(done, some.Columns[c], row);
+                    done++;
+                }
+            }
+            return kept;
+        }
+
+        TableDataView DrawAny(int rows)
         {
             var drawn = new Drawn(Schema, rows);
             for (int start = 0; start < rows; start += BlockSize)

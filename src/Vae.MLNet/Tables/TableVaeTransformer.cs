@@ -62,11 +62,18 @@ public sealed class TableVaeTransformer : FittedTransformer
     /// <param name="seed">Seed: the same one gives the same rows.</param>
     /// <param name="where">Values that columns have to have, by name; null for none.</param>
     /// <param name="excluded">Rows that must not come again, cell for cell, as those that the model was trained on; null for none.</param>
+    /// <param name="critic">A critic of this model's rows, by which they are kept or drawn anew; null for none.</param>
     /// <returns>Rows with the columns of the table, of the same types.</returns>
     /// <exception cref="ArgumentException">A condition names no column of the model, or a value that it never had.</exception>
-    /// <exception cref="InvalidOperationException">Nearly all rows that the model draws are among the excluded ones.</exception>
-    public IDataView Synthesize(int count, int seed = 1, IReadOnlyDictionary<string, object>? where = null, IDataView? excluded = null) =>
-        Model.Synthesize(count, seed, where, excluded);
+    /// <exception cref="InvalidOperationException">
+    /// Nearly all rows that the model draws are among the excluded ones, or are dropped by the critic.
+    /// </exception>
+    public IDataView Synthesize(
+        int count,
+        int seed = 1,
+        IReadOnlyDictionary<string, object>? where = null,
+        IDataView? excluded = null,
+        SampleCritic? critic = null) => Model.Synthesize(count, seed, where, excluded, critic);
 
     /// <summary>As vectors' autoencoders call the dimensions.</summary>
     internal static string[] LatentNames(int latent) => [.. Enumerable.Range(0, latent).Select(i => Check.Invariant($"z{i}"))];

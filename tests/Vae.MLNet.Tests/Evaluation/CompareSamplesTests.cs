@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Evaluation;
+using Vae.MLNet.Samples;
 
 namespace Vae.MLNet.Tests.Evaluation;
 

@@ -61,6 +61,31 @@ public sealed class TableVaeTests
     }
 
     [TestMethod]
+    public void Synthesize_WithACriticDrawsOthersForThoseThatAreDropped()
+    {
+        var drawn = Fitted.Value.Synthesize(3000, seed: 11);
+        // To this critic only rows of the kind a are real.
+        string[] kinds = [.. drawn.GetColumn<string>("kind")];
+        var real = Ml.Data.FilterByCustomPredicate<KindOf>(drawn, row => row.kind.ToString() != "a");
+        var critic = Ml.Vae.FitCritic(real, drawn, new() { Trees = 60 });
+        var kept = Fitted.Value.Synthesize(400, seed: 3, critic: critic);
+        Assert.AreEqual(400, kept.GetRowCount());
+        Assert.IsGreaterThan(370, kept.GetColumn<string>("kind").Count(kind => kind == "a"));
+        Assert.IsLessThan(2000, kinds.Count(kind => kind == "a"));
+        Assert.AreSequenceEqual(kept.GetColumn<string>("kind").ToArray(), Fitted.Value.Synthesize(400, seed: 3, critic: critic).GetColumn<string>("kind").ToArray());
+        Assert.AreSequenceEqual(kept.GetColumn<float>("length").ToArray(), Fitted.Value.Synthesize(400, seed: 3, critic: critic).GetColumn<float>("length").ToArray());
+        // Conditions hold, and the critic chooses among the rows that they leave.
+        var given = Fitted.Value.Synthesize(50, seed: 3, where: new Dictionary<string, object> { ["flag"] = true }, critic: critic);
+        Assert.IsTrue(given.GetColumn<bool>("flag").All(flag => flag));
+        Assert.IsGreaterThan(40, given.GetColumn<string>("kind").Count(kind => kind == "a"));
+    }
+
+    private sealed class KindOf
+    {
+        public ReadOnlyMemory<char> kind { get; set; }
+    }
+
+    [TestMethod]
     public void Synthesize_KeepsTypesDecimalsAndWhatGoesTogether()
     {
         var drawn = Fitted.Value.Synthesize(2000, seed: 3);

@@ -4,7 +4,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet.Scoring;
 
-namespace Vae.MLNet.Evaluation;
+namespace Vae.MLNet.Samples;
 
 /// <summary>Reads tables that are to be compared, their columns matched by name.</summary>
 internal static class SampleReader
@@ -12,28 +12,58 @@ internal static class SampleReader
     /// <summary>Rows between two looks at the cancellation token.</summary>
     private const int Stride = 1024;
 
+    /// <summary>The options' names, for errors.</summary>
+    private const string Ignored = "IgnoredColumns", Trained = "Training";
+
     private static readonly MethodInfo KeyTextsMethod = typeof(SampleReader).GetMethod(nameof(KeyTexts), BindingFlags.NonPublic | BindingFlags.Static)!;
 
-    public static (SampleTable Real, SampleTable Generated, SampleTable? Training) Read(IDataView real, IDataView generated, CompareSamplesOptions options)
+    /// <param name="real">Real rows.</param>
+    /// <param name="generated">Generated rows, with the same columns.</param>
+    /// <param name="training">Rows trained on, with those columns and perhaps others, or null.</param>
+    /// <param name="ignoredColumns">Columns that are left out.</param>
+    /// <param name="operation">What the rows are read for; the start of an error's message.</param>
+    /// <param name="token">Cancels.</param>
+    public static (SampleTable Real, SampleTable Generated, SampleTable? Training) Read(
+        IDataView real, IDataView generated, IDataView? training, IReadOnlyList<string> ignoredColumns, string operation, CancellationToken token)
     {
-        var training = options.Training;
-        Layout[] expected = Layouts(real, options.IgnoredColumns, nameof(real));
-        foreach (string ignored in options.IgnoredColumns)
+        Layout[] expected = Layouts(real, ignoredColumns, nameof(real));
+        foreach (string ignored in ignoredColumns)
         {
             if (real.Schema.GetColumnOrNull(ignored) is null && generated.Schema.GetColumnOrNull(ignored) is null)
             {
-                throw new ArgumentOutOfRangeException(nameof(CompareSamplesOptions.IgnoredColumns),
+                throw new ArgumentOutOfRangeException(Ignored,
                     $"There is no column '{ignored}' to leave out; the columns are {List(Visible(real.Schema).Select(column => column.Name))}.");
             }
         }
         if (expected.Length == 0)
             throw new ArgumentOutOfRangeException(nameof(real), "There are no columns to compare.");
-        Layout[] found = Match(expected, generated, options.IgnoredColumns, nameof(generated), exact: true);
-        Layout[]? trained = training is null ? null : Match(expected, training, options.IgnoredColumns, nameof(CompareSamplesOptions.Training), exact: false);
-        var token = options.CancellationToken;
-        return (Table(real, expected, nameof(real), token), Table(generated, found, nameof(generated), token),
-            training is null ? null : Table(training, trained!, nameof(CompareSamplesOptions.Training), token));
+        Layout[] found = Match(expected, generated, ignoredColumns, nameof(generated), exact: true);
+        Layout[]? trained = training is null ? null : Match(expected, training, ignoredColumns, Trained, exact: false);
+        return (Table(real, expected, nameof(real), operation, token), Table(generated, found, nameof(generated), operation, token),
+            training is null ? null : Table(training, trained!, Trained, operation, token));
     }
+
+    /// <summary>Reads one table's columns by the names that they had when others of its kind were read, slots as columns.</summary>
+    /// <param name="view">The rows.</param>
+    /// <param name="columns">The columns to read, each a column or a slot of one.</param>
+    /// <param name="parameter">Name of the parameter, for errors.</param>
+    /// <param name="token">Cancels.</param>
+    public static SampleTable Read(IDataView view, IReadOnlyList<SampleInput> columns, string parameter, CancellationToken token)
+    {
+        var visible = Visible(view.Schema).ToDictionary(column => column.Name, StringComparer.Ordinal);
+        string[] missing = [.. columns.Select(input => input.Name).Where(name => !visible.ContainsKey(name))];
+        if (missing.Length > 0)
+        {
+            throw new ArgumentOutOfRangeException(parameter,
+                $"The rows need the columns {List(columns.Select(input => input.Name))}. They lack {List(missing)}.");
+        }
+        Layout[] layouts = [.. columns.Select(input => Layout.Of(visible[input.Name], parameter).Arranged(input, parameter))];
+        return Table(view, layouts, parameter, null, token);
+    }
+
+    /// <summary>The columns of a table, as they are to be found again in others.</summary>
+    public static IReadOnlyList<SampleInput> Inputs(IDataView view, IReadOnlyList<string> ignoredColumns, string parameter) =>
+        [.. Layouts(view, ignoredColumns, parameter).Select(layout => layout.Input())];
 
     private static IEnumerable<DataViewSchema.Column> Visible(DataViewSchema schema) => schema.Where(column => !column.IsHidden);
 
@@ -55,7 +85,7 @@ internal static class SampleReader
         return [.. expected.Select(layout => Layout.Of(columns[layout.Name], parameter).Arranged(layout, parameter))];
     }
 
-    private static string Rows(string parameter) => parameter == nameof(CompareSamplesOptions.Training) ? "training rows" : $"{parameter} rows";
+    private static string Rows(string parameter) => parameter == Trained ? "training rows" : $"{parameter} rows";
 
     private static string List(IEnumerable<string> names)
     {
@@ -65,7 +95,7 @@ internal static class SampleReader
         return all.Length <= Most ? list : Check.Invariant($"{list}, … ({all.Length} in all)");
     }
 
-    private static SampleTable Table(IDataView view, Layout[] layouts, string parameter, CancellationToken cancellationToken)
+    private static SampleTable Table(IDataView view, Layout[] layouts, string parameter, string? operation, CancellationToken cancellationToken)
     {
         using var cursor = view.GetRowCursor(layouts.Select(layout => layout.Column));
         Reader[] readers = [.. layouts.Select(layout => MakeReader(cursor, layout))];
@@ -77,7 +107,8 @@ internal static class SampleReader
                 reader.Read();
         }
         var table = new SampleTable([.. readers.SelectMany(reader => reader.Columns())]);
-        SampleComparer.RequireRows(table, Rows(parameter));
+        if (operation is not null)
+            table.RequireRows(operation, Rows(parameter));
         return table;
     }
 
@@ -157,6 +188,13 @@ internal static class SampleReader
             bool unique = slots is not null && slots.All(name => name.Length > 0) && slots.Distinct(StringComparer.Ordinal).Count() == slots.Length;
             return new(column, item, vector is null ? null : [.. Enumerable.Range(0, vector.Size)], unique ? slots : null);
         }
+
+        public SampleInput Input() => new(Name, Item.RawType, Item is KeyDataViewType, Order?.Length, Slots);
+
+        /// <summary>The same column as another's, its slots in that one's order and under its names.</summary>
+        public Layout Arranged(SampleInput real, string parameter) => Arranged(
+            new Layout(Column, real.IsCategory ? TextDataViewType.Instance : NumberDataViewType.Single,
+                real.Size is { } size ? [.. Enumerable.Range(0, size)] : null, real.Slots), parameter);
 
         /// <summary>The same column as another's, its slots in that one's order and under its names.</summary>
         public Layout Arranged(Layout real, string parameter)

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Vae.MLNet.Evaluation;
+namespace Vae.MLNet.Samples;
 
 /// <summary>A column of rows to compare: numbers, or categories.</summary>
 internal sealed class SampleColumn
@@ -68,6 +68,17 @@ internal sealed class SampleColumn
     }
 }
 
+/// <summary>A column of rows, as it is to be found again in other rows.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="RawType">Type of a value.</param>
+/// <param name="IsKey">Whether the values are keys, which are read as what they stand for.</param>
+/// <param name="Size">Slots of a vector; null for a single value.</param>
+/// <param name="Slots">Names of the slots; null where there are none.</param>
+internal sealed record SampleInput(string Name, Type RawType, bool IsKey, int? Size, string[]? Slots)
+{
+    public bool IsCategory => IsKey || RawType == typeof(ReadOnlyMemory<char>) || RawType == typeof(bool);
+}
+
 /// <summary>Rows to compare, column by column.</summary>
 internal sealed class SampleTable
 {
@@ -82,9 +93,21 @@ internal sealed class SampleTable
         }
     }
 
+    /// <summary>Fewest rows of a table to compare.</summary>
+    public const int FewestRows = 10;
+
     public IReadOnlyList<SampleColumn> Columns { get; }
 
     public int Rows { get; }
+
+    /// <summary>Throws where there are too few rows.</summary>
+    /// <param name="operation">What they are needed for.</param>
+    /// <param name="what">What the rows are called.</param>
+    public void RequireRows(string operation, string what)
+    {
+        if (Rows < FewestRows)
+            throw new InvalidOperationException(Check.Invariant($"{operation}: the {what} are {Rows}; at least {FewestRows} are needed."));
+    }
 
     /// <summary>A table of numbers from rows, such as the distances of conformations.</summary>
     /// <param name="rows">The rows, all of the length of <paramref name="names"/>.</param>

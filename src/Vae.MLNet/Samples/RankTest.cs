@@ -1,4 +1,4 @@
-namespace Vae.MLNet.Evaluation;
+namespace Vae.MLNet.Samples;
 
 /// <summary>The area under the ROC curve of scores: the share of pairs in which the first side's score is the larger, ties counted half.</summary>
 /// <param name="Auc">The area.</param>
