@@ -95,7 +95,32 @@ internal sealed class ConformanceFiles(string folder)
                 model.LastTransformer.Dispose();
             }
         }
+        InternalCoordinates(path);
         File.Delete(path);
+    }
+
+    /// <summary>Bonds and angles, the way back, and decoders that give coordinates.</summary>
+    private void InternalCoordinates(string path)
+    {
+        foreach (int dimensions in (int[])[2, 3])
+        {
+            foreach (bool pairs in (bool[])[false, true])
+            {
+                string name = $"{dimensions}d-{(pairs ? "pairs" : "angles")}";
+                var options = new InternalCoordinatesOptions { AsSineCosine = pairs };
+                var data = Table(200, Beads * dimensions);
+                using var there = _context.Vae.InternalCoordinates("Internal", "Features", dimensions, options).Fit(data);
+                var numbers = there.Transform(data);
+                using var back = _context.Vae.CartesianCoordinates("Back", "Internal", dimensions, options).Fit(numbers);
+                Add("internal coordinates", $"internal-{name}", there.CreateSavedModel());
+                Add("internal coordinates", $"cartesian-{name}", back.CreateSavedModel());
+                var training = new VaeTrainer.Options { HiddenLayers = [32], Epochs = 1, Threads = 1 };
+                using var model = _context.Vae.VariationalAutoencoder("Latent", "Internal", training).Fit(numbers);
+                var report = _context.Vae.ExportCartesianDecoder(model.Model, path, dimensions, options);
+                Add("internal coordinates", $"cartesian-decoder-{name}", report, path);
+                Add("internal coordinates", $"cartesian-gradient-{name}", GradientGraph.Join(File.ReadAllBytes(path)), report.LargestError);
+            }
+        }
     }
 
     /// <summary>Transforms as they stand in a saved ML.NET pipeline, and as a pipeline's export gives them.</summary>

@@ -30,6 +30,13 @@ var compact = decoder.Optimize(radius, from, new() { Steps = 100, PriorWeight = 
 double before = radius.Evaluate(path.Output(0)), after = radius.Evaluate(compact.BestOutput);
 Expect.That(after < before, "optimisation makes the chain more compact");
 
+// A decoder of bonds and angles gives coordinates like any other.
+using (var built = VaeDecoder.Load(Path.Combine(folder, "cartesian-decoder.onnx")))
+{
+    Expect.That(built is { FeatureCount: 12, SupportsGradient: true }, "a decoder of bonds and angles gives coordinates");
+    Expect.That(built.Decode([0, 0])[..2] is [0, 0], "a chain that is built begins at the origin");
+}
+
 // Shapes drawn bead by bead.
 using var sampler = ChainSampler.Load(Path.Combine(folder, "chain-decoder.onnx"));
 byte[] chainFile = File.ReadAllBytes(Path.Combine(folder, "chain-decoder.onnx"));

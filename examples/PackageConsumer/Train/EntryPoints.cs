@@ -15,7 +15,7 @@ internal static class EntryPoints
     {
         string own = Path.Combine(folder, "scenarios");
         Directory.CreateDirectory(own);
-        Conformations.Run(ml, chains);
+        Conformations.Run(ml, chains, folder);
         Tables.Run(ml);
         TypedTables.Run(ml, own);
         ModelFiles.Run(ml, own);

@@ -49,7 +49,7 @@ internal static class ConformationGraphs
         return graph.Add(graph.Subtract(x, centre), poison);
     }
 
-    private static string ToDouble(OnnxGraph graph, string x) => graph.Node("Cast", [x], null, ("to", (long)OnnxType.Double));
+    internal static string ToDouble(OnnxGraph graph, string x) => graph.Node("Cast", [x], null, ("to", (long)OnnxType.Double));
 
     private static string ToRows(OnnxGraph graph, string x, BeadLayout layout, string? output) =>
         graph.Node("Cast", [graph.Reshape(x, -1, layout.Size)], output, ("to", (long)OnnxType.Float));
@@ -64,9 +64,10 @@ internal static class ConformationGraphs
     private static string Along(OnnxGraph graph, string x, string rows) => graph.Sum(
         graph.Multiply(graph.Node("Unsqueeze", [x, graph.Ints(2)]), graph.Node("Unsqueeze", [rows, graph.Ints(1)])), 3, keep: false);
 
-    private static string Concat(OnnxGraph graph, long axis, params ReadOnlySpan<string> parts) => graph.Node("Concat", parts, null, ("axis", axis));
+    internal static string Concat(OnnxGraph graph, long axis, params ReadOnlySpan<string> parts) =>
+        graph.Node("Concat", parts, null, ("axis", axis));
 
-    private static string Where(OnnxGraph graph, string condition, string yes, string no) => graph.Node("Where", [condition, yes, no]);
+    internal static string Where(OnnxGraph graph, string condition, string yes, string no) => graph.Node("Where", [condition, yes, no]);
 
     /// <summary>[N, n, k] to [N, 1, k].</summary>
     private static string WeightedSum(OnnxGraph graph, string x, BeadLayout layout) => layout.Masses is { } masses
@@ -196,7 +197,7 @@ internal static class ConformationGraphs
         return Concat(graph, 1, first, second, Cross(graph, first, second));
     }
 
-    private static string Cross(OnnxGraph graph, string a, string b)
+    internal static string Cross(OnnxGraph graph, string a, string b)
     {
         string Turned(string x, params ReadOnlySpan<long> order) => graph.Node("Gather", [x, graph.Ints(order)], null, ("axis", 2L));
         return graph.Subtract(

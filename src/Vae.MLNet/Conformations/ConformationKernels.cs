@@ -62,7 +62,7 @@ internal static class ConformationKernels
         double size = Math.Sqrt(tensor.Trace);
         beads.Reversed = options.ChainDirection && IsReversed(beads, tensor.Trace);
 
-        Vector e1, e2, e3 = default;
+        BeadVector e1, e2, e3 = default;
         if (dimensions == 2)
         {
             e1 = MainAxis(beads, new(1, 0, 0), new(0, 1, 0));
@@ -124,11 +124,11 @@ internal static class ConformationKernels
     /// <summary>
     /// The axis of the largest variance in the plane of two unit vectors; where there is none, a direction that the beads give and that turns with them.
     /// </summary>
-    private static Vector MainAxis(in Chain beads, Vector u, Vector v)
+    private static BeadVector MainAxis(in Chain beads, BeadVector u, BeadVector v)
     {
         var (half, cross, mean) = beads.PlaneTensor(u, v);
         double radius = Math.Sqrt(half * half + cross * cross);
-        Vector axis;
+        BeadVector axis;
         if (2 * radius > AlignmentRules.EqualEigenvalues * (mean + radius))
             axis = half >= 0 ? new(radius + half, cross, 0) : new(cross, radius - half, 0);
         else
@@ -137,7 +137,7 @@ internal static class ConformationKernels
         return u * axis.X + v * axis.Y;
     }
 
-    private static Vector FirstAxis(in Chain beads, in Symmetric tensor)
+    private static BeadVector FirstAxis(in Chain beads, in Symmetric tensor)
     {
         var scaled = tensor * (1 / tensor.Trace);
         var axis = Dominant(scaled);
@@ -158,7 +158,7 @@ internal static class ConformationKernels
             ? LiftedPick(beads, u, v, 2 * mean)
             : Pick(beads, Frame.Whole, tensor.Trace).Unit();
 
-        static Vector LiftedPick(in Chain beads, Vector u, Vector v, double scale)
+        static BeadVector LiftedPick(in Chain beads, BeadVector u, BeadVector v, double scale)
         {
             var picked = Pick(beads, new(u, v, default), scale).Unit();
             return u * picked.X + v * picked.Y;
@@ -168,9 +168,9 @@ internal static class ConformationKernels
     /// <summary>
     /// A direction that turns with the beads, in a frame: their positions weighted by index, or else the first bead well off the centre.
     /// </summary>
-    private static Vector Pick(in Chain beads, in Frame frame, double variance)
+    private static BeadVector Pick(in Chain beads, in Frame frame, double variance)
     {
-        Vector sum = default;
+        BeadVector sum = default;
         for (int i = 0; i < beads.Count; i++)
             sum += frame.Of(beads[i]) * beads.Layout.IndexWeights[i];
         if (sum.Squared >= AlignmentRules.ClearChainVector * beads.Layout.SquaredIndexWeights * variance)
@@ -185,7 +185,7 @@ internal static class ConformationKernels
     }
 
     /// <summary>The eigenvector of the largest eigenvalue of a matrix of trace 1, by squaring.</summary>
-    private static Vector Dominant(Symmetric matrix)
+    private static BeadVector Dominant(Symmetric matrix)
     {
         for (int i = 1; i <= AlignmentRules.Squarings; i++)
         {
@@ -193,13 +193,13 @@ internal static class ConformationKernels
             if (i % AlignmentRules.NormalizeEvery == 0)
                 matrix *= 1 / matrix.Trace;
         }
-        return (matrix.XX >= AlignmentRules.LargeDiagonal ? new Vector(matrix.XX, matrix.XY, matrix.XZ)
-            : matrix.YY >= AlignmentRules.LargeDiagonal ? new Vector(matrix.XY, matrix.YY, matrix.YZ)
-            : new Vector(matrix.XZ, matrix.YZ, matrix.ZZ)).Unit();
+        return (matrix.XX >= AlignmentRules.LargeDiagonal ? new BeadVector(matrix.XX, matrix.XY, matrix.XZ)
+            : matrix.YY >= AlignmentRules.LargeDiagonal ? new BeadVector(matrix.XY, matrix.YY, matrix.YZ)
+            : new BeadVector(matrix.XZ, matrix.YZ, matrix.ZZ)).Unit();
     }
 
     /// <summary>Two unit vectors that form a right-handed basis with a third (Duff et al., Journal of Computer Graphics Techniques 6, 2017).</summary>
-    private static (Vector U, Vector V) Plane(Vector normal)
+    private static (BeadVector U, BeadVector V) Plane(BeadVector normal)
     {
         double sign = normal.Z >= 0 ? 1 : -1;
         double a = -1 / (sign + normal.Z);
@@ -208,7 +208,7 @@ internal static class ConformationKernels
     }
 
     /// <summary>Writes the coordinates along an axis and gives the sign they should have.</summary>
-    private static double Project(in Chain beads, PrincipalAxisSign sign, Vector axis, int column, double size, Span<float> output)
+    private static double Project(in Chain beads, PrincipalAxisSign sign, BeadVector axis, int column, double size, Span<float> output)
     {
         var layout = beads.Layout;
         double second = 0, third = 0, weighted = 0;
@@ -240,7 +240,7 @@ internal static class ConformationKernels
 
         static double Sign(double value) => value < 0 ? -1 : 1;
 
-        static double First(Vector axis) =>
+        static double First(BeadVector axis) =>
             Math.Abs(axis.X) > AlignmentRules.ZeroComponent ? axis.X : Math.Abs(axis.Y) > AlignmentRules.ZeroComponent ? axis.Y : axis.Z;
     }
 
@@ -253,10 +253,10 @@ internal static class ConformationKernels
     }
 
     /// <summary>The beads of a conformation about their centre, in the order wanted.</summary>
-    private ref struct Chain(BeadLayout layout, ReadOnlySpan<float> input, Vector centre)
+    private ref struct Chain(BeadLayout layout, ReadOnlySpan<float> input, BeadVector centre)
     {
         private readonly ReadOnlySpan<float> _input = input;
-        private readonly Vector _centre = centre;
+        private readonly BeadVector _centre = centre;
 
         public readonly BeadLayout Layout => layout;
 
@@ -264,7 +264,7 @@ internal static class ConformationKernels
 
         public bool Reversed { get; set; }
 
-        public readonly Vector this[int bead]
+        public readonly BeadVector this[int bead]
         {
             get
             {
@@ -296,7 +296,7 @@ internal static class ConformationKernels
         /// Half the difference of the variances along two vectors, their covariance and the mean of the variances. From the beads rather than from the tensor: where a
         /// shape is thin, the tensor has lost these numbers to rounding.
         /// </summary>
-        public readonly (double Half, double Cross, double Mean) PlaneTensor(Vector u, Vector v)
+        public readonly (double Half, double Cross, double Mean) PlaneTensor(BeadVector u, BeadVector v)
         {
             double uu = 0, uv = 0, vv = 0;
             for (int i = 0; i < Count; i++)
@@ -310,7 +310,7 @@ internal static class ConformationKernels
             return ((uu - vv) / 2 / layout.TotalMass, uv / layout.TotalMass, (uu + vv) / 2 / layout.TotalMass);
         }
 
-        public readonly double Variance(Vector axis)
+        public readonly double Variance(BeadVector axis)
         {
             double sum = 0;
             for (int i = 0; i < Count; i++)
@@ -323,35 +323,11 @@ internal static class ConformationKernels
     }
 
     /// <summary>Coordinates along up to three vectors.</summary>
-    private readonly record struct Frame(Vector U, Vector V, Vector W)
+    private readonly record struct Frame(BeadVector U, BeadVector V, BeadVector W)
     {
         public static Frame Whole => new(new(1, 0, 0), new(0, 1, 0), new(0, 0, 1));
 
-        public Vector Of(Vector p) => new(U.Dot(p), V.Dot(p), W.Dot(p));
-    }
-
-    private readonly record struct Vector(double X, double Y, double Z)
-    {
-        public double Squared => X * X + Y * Y + Z * Z;
-
-        public double Dot(Vector other) => X * other.X + Y * other.Y + Z * other.Z;
-
-        public Vector Cross(Vector other) => new(Y * other.Z - Z * other.Y, Z * other.X - X * other.Z, X * other.Y - Y * other.X);
-
-        /// <summary>The vector at length 1; the first unit vector for one of length 0.</summary>
-        public Vector Unit()
-        {
-            // Thin shapes give short vectors whose square would vanish; the greatest component is divided out first.
-            double largest = Math.Max(Math.Abs(X), Math.Max(Math.Abs(Y), Math.Abs(Z)));
-            if (!(largest > AlignmentRules.Tiny))
-                return new(1, 0, 0);
-            var scaled = this * (1 / largest);
-            return scaled * (1 / Math.Sqrt(scaled.Squared));
-        }
-
-        public static Vector operator +(Vector a, Vector b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z);
-
-        public static Vector operator *(Vector a, double b) => new(a.X * b, a.Y * b, a.Z * b);
+        public BeadVector Of(BeadVector p) => new(U.Dot(p), V.Dot(p), W.Dot(p));
     }
 
     private readonly record struct Symmetric(double XX, double XY, double XZ, double YY, double YZ, double ZZ)

@@ -10,8 +10,15 @@ namespace Vae.MLNet;
 public abstract class ConformationTransformer : FittedTransformer
 {
     private protected ConformationTransformer(MLContext context, string outputColumnName, string inputColumnName, BeadLayout layout, bool scalar, DataViewSchema fitSchema)
-        : base(context, inputColumnName, [Output(outputColumnName, layout.Size, scalar)], fitSchema)
+        : this(context, Output(outputColumnName, layout.Size, scalar), inputColumnName, layout.Size, layout, fitSchema)
     {
+    }
+
+    private protected ConformationTransformer(
+        MLContext context, OutputColumn output, string inputColumnName, int inputSize, BeadLayout layout, DataViewSchema fitSchema)
+        : base(context, inputColumnName, [output], fitSchema)
+    {
+        InputSize = inputSize;
         Layout = layout;
     }
 
@@ -26,29 +33,33 @@ public abstract class ConformationTransformer : FittedTransformer
 
     internal BeadLayout Layout { get; }
 
+    internal int InputSize { get; }
+
     internal static OutputColumn Output(string name, int size, bool scalar) => scalar ? new(name, 1, IsScalar: true) : new(name, size);
 
     /// <summary>Computes one row.</summary>
     private protected abstract void Compute(ReadOnlySpan<float> input, Span<float> output);
 
-    /// <summary>Adds the transform to a graph: a float [N, beads · dimensions] value in, the output's name out.</summary>
+    /// <summary>Adds the transform to a graph: a float [N, numbers of a row] value in, the output's name out.</summary>
     internal abstract string AddTo(OnnxGraph graph, string input, string? output);
 
-    private protected sealed override VectorDataViewType InputType => new(NumberDataViewType.Single, Layout.Size);
+    private protected sealed override VectorDataViewType InputType => new(NumberDataViewType.Single, InputSize);
 
-    private protected sealed override int CheckInput(DataViewSchema inputSchema) =>
-        Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), Layout.Size).Index;
+    private protected override int CheckInput(DataViewSchema inputSchema) =>
+        Check.FloatVector(inputSchema, InputColumnName, nameof(inputSchema), InputSize).Index;
 
     private protected sealed override BlockScorer CreateScorer(DataViewSchema inputSchema, int capacity) => new KernelScorer(
-        CheckInput(inputSchema), Layout.Size, [OutputColumns[0].Size], capacity, (input, _, output) => Compute(input, output));
+        CheckInput(inputSchema), InputSize, [OutputColumns[0].Size], capacity, (input, _, output) => Compute(input, output));
 
     internal sealed override byte[] CreateSavedModel()
     {
         var graph = new OnnxGraph("conformation");
-        string input = graph.Input(InputColumnName, OnnxType.Float, OnnxGraph.Batch, Layout.Size);
+        string input = graph.Input(InputColumnName, OnnxType.Float, OnnxGraph.Batch, InputSize);
         var column = OutputColumns[0];
         string output = AddTo(graph, input, column.TensorName);
         graph.Output(output, OnnxType.Float, OnnxGraph.Batch, column.Size);
+        if (column.SlotNames is { } names)
+            graph.SlotNames(column.Name, names);
         graph.Metadata(VaeMetadata.Format, VaeMetadata.FormatVersion);
         graph.Metadata(VaeMetadata.Kind, VaeMetadata.TransformKind);
         graph.Metadata(VaeMetadata.Version, LibraryVersion.Text);
@@ -87,10 +98,16 @@ internal sealed class ConformationColumns
 
     public BeadLayout Layout(IDataView input) => BeadLayout.FromSchema(Check.NotNull(input).Schema, Input, Dimensions, Masses, nameof(input));
 
-    public SchemaShape Shape(SchemaShape inputSchema)
+    /// <param name="inputSchema">Shape of the input.</param>
+    /// <param name="named">Whether the slots of the output have names.</param>
+    public SchemaShape Shape(SchemaShape inputSchema, bool named = false)
     {
         Check.NotNull(inputSchema);
         ColumnShapes.RequireFloatVector(inputSchema, Input);
-        return ColumnShapes.Append(Context, inputSchema, [ConformationTransformer.Output(Output, Dimensions, Scalar)]);
+        var output = ConformationTransformer.Output(Output, Dimensions, Scalar);
+        // The number of slots is known with the data; a shape only says that they have names.
+        if (named)
+            output = output with { SlotNames = [.. Enumerable.Repeat("", output.Size)] };
+        return ColumnShapes.Append(Context, inputSchema, [output]);
     }
 }

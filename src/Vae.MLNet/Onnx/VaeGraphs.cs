@@ -17,24 +17,26 @@ internal static partial class VaeGraphs
     /// The decoder. Its gradient stands beside the graph, which so has no input but the latent: see <see cref="GradientGraph"/>, whose way
     /// of adding it gives a graph that needs an input <c>Cotangent</c> [M, features], of no rows where no gradient is wanted.
     /// </summary>
-    public static byte[] DecoderFile(VaeModel model, bool withGradient, bool half = false)
+    public static byte[] DecoderFile(VaeModel model, bool withGradient, bool half = false, DecoderEnd? end = null)
     {
         var graph = new OnnxGraph("decoder");
-        int latent = model.LatentDimension, features = model.FeatureCount;
+        int latent = model.LatentDimension, features = end?.Size ?? model.FeatureCount;
         string z = graph.Input(Latent, OnnxType.Float, Batch, latent);
         string? cotangent = withGradient
             ? graph.InputOfNamedRows(Cotangent, "M", features)
             : null;
-        var trace = Decode(graph, model, z, Reconstruction, HasLogits(model) ? Logits : null);
+        string mean = end is null ? Reconstruction : OnnxGraph.Internal("features");
+        var trace = Decode(graph, model, z, mean, HasLogits(model) ? Logits : null);
+        end?.Add(graph, trace.Reconstruction, Reconstruction);
         graph.Output(Reconstruction, OnnxType.Float, Batch, features);
         if (HasLogits(model))
             graph.Output(Logits, OnnxType.Float, Batch, features);
         if (cotangent is not null)
         {
-            Gradient(graph, model, trace, cotangent);
+            Gradient(graph, model, trace, cotangent, end);
             graph.Output(LatentGradient, OnnxType.Float, Batch, latent);
         }
-        VaeMetadata.Write(graph, model, VaeMetadata.DecoderKind);
+        VaeMetadata.Write(graph, model, VaeMetadata.DecoderKind, end);
         var file = graph.Build();
         if (half)
             HalfWeights.Apply(file);
@@ -263,13 +265,13 @@ internal static partial class VaeGraphs
     }
 
     /// <summary>Adds the vector-Jacobian product of the decoder behind an If, so that plain decoding does not pay for it.</summary>
-    private static void Gradient(OnnxGraph graph, VaeModel model, Trace trace, string cotangent)
+    private static void Gradient(OnnxGraph graph, VaeModel model, Trace trace, string cotangent, DecoderEnd? end)
     {
         string rows = graph.Node("Gather", [graph.Node("Shape", [cotangent]), graph.Constant("gradient.zero", new long[] { 0 })], null, ("axis", 0L));
         string given = graph.Node("Greater", [rows, graph.Constant("gradient.none", new long[] { 0 })]);
 
         var then = graph.Branch("gradient");
-        string flow = BeforeMean(then, model, trace, cotangent);
+        string flow = BeforeMean(then, model, trace, end?.AddPullBack(then, cotangent) ?? cotangent);
         flow = then.Node("MatMul", [flow, OnnxGraph.Internal("output.weight")]);
         for (int i = model.Architecture.DecoderLayers - 1; i >= 0; i--)
         {

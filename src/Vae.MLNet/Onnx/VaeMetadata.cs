@@ -49,7 +49,7 @@ internal static class VaeMetadata
     /// <summary>JSON of a table's columns and of how their cells become tokens.</summary>
     public const string Table = "vae.table";
 
-    /// <summary>Of a transform of conformations: coordinates of a bead.</summary>
+    /// <summary>Of a transform of conformations, or of a decoder of bonds and angles that gives beads: coordinates of a bead.</summary>
     public const string Dimensions = "vae.dimensions";
 
     /// <summary>JSON array of the names of the features, or, of a pipeline, of the slots of its one input; absent where they are unknown.</summary>
@@ -58,27 +58,39 @@ internal static class VaeMetadata
     /// <summary>Of a pipeline: JSON array of the names of its autoencoder's features; absent where they are unknown.</summary>
     public const string FeatureNames = "vae.feature_names";
 
-    public static void Write(OnnxGraph graph, VaeModel model, string kind)
+    /// <param name="graph">The graph of the model.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="kind">What the file is.</param>
+    /// <param name="end">What stands behind a decoder, if anything: noise and names of the features are not those of its output.</param>
+    public static void Write(OnnxGraph graph, VaeModel model, string kind, DecoderEnd? end = null)
     {
         var options = model.Options;
         graph.Metadata(Format, FormatVersion);
         graph.Metadata(Kind, kind);
         graph.Metadata(Version, LibraryVersion.Text);
         graph.Metadata(Latent, model.LatentDimension.ToString(CultureInfo.InvariantCulture));
-        graph.Metadata(Features, model.FeatureCount.ToString(CultureInfo.InvariantCulture));
+        graph.Metadata(Features, (end?.Size ?? model.FeatureCount).ToString(CultureInfo.InvariantCulture));
         graph.Metadata(Likelihood, options.Likelihood.ToString());
         if (options.Likelihood == MLNet.Likelihood.Categorical)
             graph.Metadata(GroupSize, options.GroupSize.ToString(CultureInfo.InvariantCulture));
         if (model.Architecture.Tokens is { } layout)
             graph.Metadata(VaeMetadata.SequenceLayout, layout.ToJson());
+        if (end is not null)
+            end.Describe(graph);
+        else
+            WriteFeatures(graph, model);
+        graph.Metadata(Options, options.ToJson());
+        graph.Metadata(Training, model.TrainingJson);
+    }
+
+    private static void WriteFeatures(OnnxGraph graph, VaeModel model)
+    {
         if (model.Noise is { Length: > 0 } noise)
             graph.Metadata(Noise, JsonSerializer.Serialize(noise));
         if (model.Residual is { Length: > 0 } residual)
             graph.Metadata(Residual, JsonSerializer.Serialize(residual));
         if (model.InputNames.Count > 0)
             graph.Metadata(InputNames, JsonSerializer.Serialize(model.InputNames));
-        graph.Metadata(Options, options.ToJson());
-        graph.Metadata(Training, model.TrainingJson);
     }
 
     /// <summary>

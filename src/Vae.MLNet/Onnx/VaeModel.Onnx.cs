@@ -121,7 +121,7 @@ public sealed partial class VaeModel
     /// <returns>An ONNX model.</returns>
     public byte[] ToEncoderOnnx() => Encoder(new()).File;
 
-    private (byte[] File, OnnxExportReport Report) Decoder(OnnxExportOptions options)
+    internal (byte[] File, OnnxExportReport Report) Decoder(OnnxExportOptions options)
     {
         bool half = options.WeightType == OnnxWeightType.Float16;
         byte[] bytes = VaeGraphs.DecoderFile(this, options.WithGradient, half);

@@ -209,7 +209,8 @@ internal sealed class PipelineExport
         {
             if (!given.TryGetValue(output.Name, out var value) && tensors.ContainsKey(output.TensorName))
             {
-                bool completes = Completes(fitted) && output.Size == input!.Size;
+                bool completes = Completes(fitted)
+                    && (output.Size == input!.Size || fitted is InternalCoordinatesTransformer or CartesianCoordinatesTransformer);
                 value = output.IsScalar
                     ? Score(output.Name)
                     : Output(output.Name, output.TensorName, rows is not null && completes ? Spread : null, mixes: !(fitted is VaeImputingTransformer), completes ? BackThrough(fitted, input!) : null);
@@ -252,6 +253,14 @@ internal sealed class PipelineExport
     {
         if (input.Suggest is not { } suggest)
             return null;
+        switch (fitted)
+        {
+            case InternalCoordinatesTransformer chains:
+                return rows =>
+                    suggest(PipelineRows.Turned(PipelineRows.Mapped(rows, chains.InputSize, chains.Inverted), chains.Dimensions, _random));
+            case CartesianCoordinatesTransformer numbers:
+                return rows => suggest(PipelineRows.Mapped(rows, numbers.InputSize, numbers.Inverted));
+        }
         int? dimensions = fitted switch
         {
             ConformationTransformer conformation => conformation.Dimensions,

@@ -99,6 +99,14 @@ internal static class PipelineRows
         return rows;
     }
 
+    /// <summary>Rows taken back through a transform that has an inverse.</summary>
+    public static double[][] Mapped(double[][] rows, int size, Action<ReadOnlySpan<float>, Span<float>> map) => [.. rows.Select(row =>
+    {
+        var mapped = new float[size];
+        map([.. row.Select(value => (float)value)], mapped);
+        return mapped.Select(value => (double)value).ToArray();
+    })];
+
     /// <summary>
     /// Conformations turned and moved at random, every other one reflected, so that centring and alignment have something to do; some stay
     /// as they are.

@@ -4,10 +4,10 @@ using Vae.MLNet;
 
 namespace PackageConsumer;
 
-/// <summary>Chains of beads: centred, turned onto their principal axes, measured.</summary>
+/// <summary>Chains of beads: centred, turned onto their principal axes, measured, told by bonds and angles.</summary>
 internal static class Conformations
 {
-    public static void Run(MLContext ml, Chain[] chains)
+    public static void Run(MLContext ml, Chain[] chains, string folder)
     {
         var shape = RowShape.Of<Chain>(ml);
         Chain[] turned = [.. chains.Select(Turned)];
@@ -39,6 +39,31 @@ internal static class Conformations
         using var measured = radius.Fit(asTheyAre);
         foreach (var (found, chain) in measured.Transform(asTheyAre).GetColumn<float>("Rg").Zip(chains))
             Expect.Near(found, Radius(chain.Beads), 1e-4, "the radius of gyration");
+
+        // Bonds and angles, and a decoder of them that gives beads.
+        var pairs = new InternalCoordinatesOptions { AsSineCosine = true };
+        var internals = ml.Vae.InternalCoordinates("Internal", "Beads", dimensions: 2, pairs);
+        Expect.That(internals.GetOutputSchema(shape).Any(column => column.Name == "Internal"), "internal coordinates promise their column");
+        var described = internals.Fit(asTheyAre);
+        Expect.That(described.Options == pairs && described.Options.AsSineCosine, "internal coordinates keep their options");
+        Expect.Near([.. Numbers(afterTurning)], [.. Numbers(asTheyAre)], 1e-3, "a bond or an angle of a turned chain");
+        IEnumerable<float> Numbers(IDataView data) => described.Transform(data).GetColumn<float[]>("Internal").SelectMany(chain => chain);
+
+        var building = ml.Vae.CartesianCoordinates("Built", "Internal", dimensions: 2, described.Options);
+        Expect.That(building.GetOutputSchema(internals.GetOutputSchema(shape)).Any(column => column.Name == "Built"),
+            "chains built promise their column");
+        var numbers = described.Transform(asTheyAre);
+        var builder = building.Fit(numbers);
+        Expect.That(builder.Options == pairs, "building keeps its options");
+        foreach (var (built, chain) in builder.Transform(numbers).GetColumn<float[]>("Built").Zip(chains))
+            Expect.Near(Radius(built), Radius(chain.Beads), 1e-4, "the radius of gyration of a chain that was built");
+        var training = new VaeTrainer.Options { LatentDimension = 2, HiddenLayers = [16], Epochs = 2, Seed = 1 };
+        var model = ml.Vae.VariationalAutoencoder("Latent", "Internal", training).Fit(numbers).Model;
+        string file = Path.Combine(folder, "cartesian-decoder.onnx");
+        var report = ml.Vae.ExportCartesianDecoder(model, file, dimensions: 2, pairs, new OnnxExportOptions());
+        Expect.That(report.LargestError < report.Tolerance, "the decoder of bonds and angles gives the chains of the geometry");
+        builder.Dispose();
+        described.Dispose();
 
         aligned.Dispose();
         centered.Dispose();
