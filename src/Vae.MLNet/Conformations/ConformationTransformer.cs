@@ -10,7 +10,7 @@ namespace Vae.MLNet;
 public abstract class ConformationTransformer : FittedTransformer
 {
     private protected ConformationTransformer(MLContext context, string outputColumnName, string inputColumnName, BeadLayout layout, bool scalar, DataViewSchema fitSchema)
-        : base(context, inputColumnName, [Output(outputColumnName, layout.Size, scalar)], fitSchema)
+        : base(context, inputColumnName, [Output(outputColumnName, layout.Size, scalar, layout.Dimensions)], fitSchema)
     {
         Layout = layout;
     }
@@ -26,7 +26,8 @@ public abstract class ConformationTransformer : FittedTransformer
 
     internal BeadLayout Layout { get; }
 
-    internal static OutputColumn Output(string name, int size, bool scalar) => scalar ? new(name, 1, IsScalar: true) : new(name, size);
+    internal static OutputColumn Output(string name, int size, bool scalar, int dimensions) =>
+        scalar ? new(name, 1, IsScalar: true) : new(name, size) { BeadDimensions = dimensions };
 
     /// <summary>Computes one row.</summary>
     private protected abstract void Compute(ReadOnlySpan<float> input, Span<float> output);
@@ -91,6 +92,6 @@ internal sealed class ConformationColumns
     {
         Check.NotNull(inputSchema);
         ColumnShapes.RequireFloatVector(inputSchema, Input);
-        return ColumnShapes.Append(Context, inputSchema, [ConformationTransformer.Output(Output, Dimensions, Scalar)]);
+        return ColumnShapes.Append(Context, inputSchema, [ConformationTransformer.Output(Output, Dimensions, Scalar, Dimensions)]);
     }
 }
