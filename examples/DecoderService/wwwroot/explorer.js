@@ -136,8 +136,11 @@ function drawCloud() {
   g.stroke();
   g.font = '12px system-ui, sans-serif'; g.textAlign = 'center';
   for (const [radius, text] of info.latentDimension > 1 ? RINGS : []) {
-    g.strokeStyle = heat ? colours.text : colours.ring; g.lineWidth = 1.25; g.setLineDash([5, 4]);
-    g.beginPath(); g.arc(cx, cy, radius * scaleOf(map), 0, 2 * Math.PI); g.stroke();
+    for (const [line, colour] of heat ? [[3.5, colours.panel], [1.25, colours.text]] : [[1.25, colours.ring]]) {
+      g.strokeStyle = colour; g.lineWidth = line; g.setLineDash(line > 2 ? [] : [5, 4]); g.globalAlpha = line > 2 ? 0.45 : 1;
+      g.beginPath(); g.arc(cx, cy, radius * scaleOf(map), 0, 2 * Math.PI); g.stroke();
+    }
+    g.globalAlpha = 1;
     const y = cy - radius * scaleOf(map), width = g.measureText(text).width + 8;
     g.fillStyle = colours.panel; g.fillRect(cx - width / 2, y - 8, width, 16);
     g.fillStyle = colours.text; g.fillText(text, cx, y + 4);
@@ -416,9 +419,9 @@ async function loadModel() {
   extent = Math.min(6, Math.max(3.4, reach * 1.03));
   map.dataset.extent = extent;
   // Rows of the data where there are some, of the prior otherwise: for the scale of what is drawn, and the directions in which it varies.
-  const count = Math.max(2, Math.min(SAMPLES, info.limits.rows, Math.floor(LARGEST_SAMPLE / features)));
+  const count = Math.max(1, Math.min(SAMPLES, info.limits.rows, Math.floor(LARGEST_SAMPLE / features)));
   const samples = await (await get(`sample?count=${count}&seed=1${rows.names.length ? '&byName=false' : ''}`)).json();
-  const own = (data?.latents ?? [[2, 0], [-2, 0], [0, 2], [0, -2]]).filter((_, i, all) => i % Math.ceil(all.length / 400) === 0);
+  const own = (data?.latents ?? [[2, 0], [-2, 0], [0, 2], [0, -2]]).filter((_, i, all) => i % Math.ceil(all.length / Math.min(400, info.limits.rows)) === 0);
   view.ready(data || latent === 2 && rows.kind === 'conformation' ? await decoder.decodeMany(own) : samples.outputs, data);
   prepareSliders();
   preparePlane(samples);
