@@ -359,7 +359,7 @@ function preparePlane(samples) {
 function prepareSliders() {
   const d = info.latentDimension;
   $('dimensions').open = d !== 2;
-  $('dimensions-title').textContent = d === 1 ? 'The latent dimension' : `All ${d} latent dimensions`;
+  $('dimensions-title').textContent = d === 1 ? 'The latent dimension' : d === 2 ? 'Both latent dimensions' : `All ${d} latent dimensions`;
   $('sliders').replaceChildren(...Array.from({ length: d }, (_, i) => {
     const label = document.createElement('label');
     label.innerHTML = `<span>z${i + 1}</span><input type="range" min="-4" max="4" step="0.01" value="0"><output>0.00</output>`;
