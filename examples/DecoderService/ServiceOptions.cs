@@ -13,7 +13,8 @@ internal sealed record ServiceOptions
     public string? Data { get; init; }
 
     /// <summary>
-    /// Coordinates of a bead, for a model of conformations whose file does not say that it is one (those of earlier versions); null believes the file. 24 numbers may be 12
+    /// Coordinates of a bead, for a model of conformations whose file does not say that it is one (those of earlier versions); null
+    /// believes the file. 24 numbers may be 12
     /// beads in a plane or a table of 24 columns, so that nothing is guessed.
     /// </summary>
     public int? Dimensions { get; init; }

@@ -103,7 +103,9 @@ public sealed class ExplorerKindTests
         Assert.HasCount(0, browser.Problems, string.Join('\n', browser.Problems));
     }
 
-    /// <summary>The map shows a plane of many dimensions: moving over it moves the latent along its two directions and leaves the others.</summary>
+    /// <summary>
+    /// The map shows a plane of many dimensions: moving over it moves the latent along its two directions and leaves the others.
+    /// </summary>
     [TestMethod]
     public async Task Page_ManyDimensions_MapOfTwoChosenOnes()
     {
@@ -132,7 +134,9 @@ public sealed class ExplorerKindTests
         Assert.HasCount(0, browser.Problems, string.Join('\n', browser.Problems));
     }
 
-    /// <summary>The two directions of most variance are those of the decoder: here only the plane of two latents is decoded at all.</summary>
+    /// <summary>
+    /// The two directions of most variance are those of the decoder: here only the plane of two latents is decoded at all.
+    /// </summary>
     [TestMethod]
     public async Task Page_MostVariedDirections_AreThoseThatMoveTheRow()
     {

@@ -25,7 +25,8 @@ internal sealed class ModelRows
     public SequenceLayout? Layout { get; }
 
     /// <summary>What the decoder says, and what the user says of a file that does not.</summary>
-    /// <exception cref="InvalidDataException">What the user says does not fit the decoder, or it is no decoder of sequences although it says so.</exception>
+    /// <exception cref="InvalidDataException">What the user says does not fit the decoder, or it is no decoder of sequences although it
+    /// says so.</exception>
     public static ModelRows Of(VaeDecoder decoder, ServiceOptions options)
     {
         var (kind, dimensions, features) = (decoder.DataKind, decoder.Dimensions, decoder.FeatureCount);

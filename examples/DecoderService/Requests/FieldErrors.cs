@@ -85,7 +85,9 @@ internal sealed class FieldErrors
         return flat;
     }
 
-    /// <summary>Rows of data as one array, whatever they were given as; null with an error added where they do not fit the encoder.</summary>
+    /// <summary>
+    /// Rows of data as one array, whatever they were given as; null with an error added where they do not fit the encoder.
+    /// </summary>
     public float[]? Rows(FeatureRows? given, IRowEncoder encoder, int maximum, string field)
     {
         int size = encoder.InputSize;

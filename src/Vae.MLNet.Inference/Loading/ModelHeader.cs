@@ -116,7 +116,8 @@ internal sealed class ModelHeader
     }
 
     /// <summary>
-    /// What the rows are and, of conformations, the coordinates of a bead (0 for others). Files of earlier versions do not say it: they hold sequences where they have
+    /// What the rows are and, of conformations, the coordinates of a bead (0 for others). Files of earlier versions do not say it: they
+    /// hold sequences where they have
     /// a layout of them, and are otherwise taken for plain vectors, whatever their size may suggest.
     /// </summary>
     public (VaeDataKind Kind, int Dimensions) ReadData()

@@ -9,7 +9,10 @@ internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false
     /// <summary>A scalar column that is a bool: true where the scorer gives a number other than zero. It has no tensor of its own in a saved model.</summary>
     public bool IsLabel { get; init; }
 
-    /// <summary>Coordinates of a bead where the rows are conformations; 0 otherwise. It goes with the column as an annotation, by which a trainer knows what it is given.</summary>
+    /// <summary>
+    /// Coordinates of a bead where the rows are conformations; 0 otherwise. It goes with the column as an annotation, by which a trainer
+    /// knows what it is given.
+    /// </summary>
     public int BeadDimensions { get; init; }
 
     /// <summary>Annotation of a column of conformations: coordinates of a bead, an Int32.</summary>

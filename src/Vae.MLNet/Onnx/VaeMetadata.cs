@@ -46,7 +46,10 @@ internal static class VaeMetadata
     /// <summary>JSON of a table's columns and of how their cells become tokens.</summary>
     public const string Table = "vae.table";
 
-    /// <summary>What an autoencoder's rows are: <see cref="VectorData"/>, <see cref="ConformationData"/> (with <see cref="Dimensions"/>) or <see cref="SequenceData"/>.</summary>
+    /// <summary>
+    /// What an autoencoder's rows are: <see cref="VectorData"/>, <see cref="ConformationData"/> (with <see cref="Dimensions"/>) or <see
+    /// cref="SequenceData"/>.
+    /// </summary>
     public const string Data = "vae.data", VectorData = "vector", ConformationData = "conformation", SequenceData = "sequence";
 
     /// <summary>JSON object of two arrays, low and high: quantiles 0.01 and 0.99 of each feature's training values.</summary>
@@ -78,7 +81,9 @@ internal static class VaeMetadata
             graph.Metadata(Noise, JsonSerializer.Serialize(noise));
         if (model.Residual is { Length: > 0 } residual)
             graph.Metadata(Residual, JsonSerializer.Serialize(residual));
-        graph.Metadata(Data, model.Architecture.Tokens is not null ? SequenceData : model.BeadDimensions > 0 ? ConformationData : VectorData);
+        graph.Metadata(Data, model.Architecture.Tokens is not null ? SequenceData
+            : model.BeadDimensions > 0 ? ConformationData
+            : VectorData);
         if (model.BeadDimensions > 0)
             graph.Metadata(Dimensions, model.BeadDimensions.ToString(CultureInfo.InvariantCulture));
         if (model.Range is { } range)

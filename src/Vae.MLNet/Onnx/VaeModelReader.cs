@@ -85,7 +85,8 @@ internal static class VaeModelReader
         {
             using var document = JsonDocument.Parse(json);
             float[] low = Numbers(document.RootElement.GetProperty("low")), high = Numbers(document.RootElement.GetProperty("high"));
-            if (low.Length == features && high.Length == features && Enumerable.Range(0, features).All(j => float.IsFinite(high[j]) && low[j] <= high[j]))
+            if (low.Length == features && high.Length == features
+                && Enumerable.Range(0, features).All(j => float.IsFinite(high[j]) && low[j] <= high[j]))
                 return new(low, high);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)

@@ -6,7 +6,10 @@ using Vae.MLNet.Onnx.Proto;
 
 namespace Vae.MLNet.Tests.Onnx;
 
-/// <summary>An exported file says what its rows are: conformations where the column is one of beads, vectors otherwise, with the names and the range of the data.</summary>
+/// <summary>
+/// An exported file says what its rows are: conformations where the column is one of beads, vectors otherwise, with the names and the
+/// range of the data.
+/// </summary>
 [TestClass]
 public sealed class DataKindTests
 {
