@@ -42,7 +42,7 @@ internal static class DecoderApp
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton<ServiceMetrics>().AddSingleton<ModelStore>().AddHostedService<ModelWatcher>();
         services.AddProblemDetails().AddExceptionHandler<BadRequestHandler>();
-        services.AddOpenApi(document => document.AddDocumentTransformer((openApi, _, _) =>
+        services.AddOpenApi(document => document.AddSchemaTransformer(FeatureRowsSchema.TransformAsync).AddDocumentTransformer((openApi, _, _) =>
         {
             openApi.Info = new()
             {

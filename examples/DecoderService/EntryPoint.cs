@@ -8,6 +8,7 @@ internal static class EntryPoint
           --model FILE             decoder.onnx (needed)
           --encoder FILE           encoder.onnx; default: the one beside the model, if there is one
           --data FILE              latents.json for the explorer's map; default: the one beside the model, if there is one
+          --dimensions N           2 or 3: the model's rows are conformations with so many coordinates a bead. Files of earlier versions do not say it
           --urls URL               default http://localhost:5080
           --allowed-hosts LIST     hosts that are answered to, separated by ';'; default: localhost, 127.0.0.1, [::1] and those in --urls; * for any
           --body-seconds N         longest time for a request's body to come in, default 30

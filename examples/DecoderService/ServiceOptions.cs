@@ -12,6 +12,13 @@ internal sealed record ServiceOptions
     /// <summary>The explorer's map: latents of the data and what is physical; null shows the prior alone.</summary>
     public string? Data { get; init; }
 
+    /// <summary>
+    /// Coordinates of a bead, for a model of conformations whose file does not say that it is one (those of earlier versions); null
+    /// believes the file. 24 numbers may be 12
+    /// beads in a plane or a table of 24 columns, so that nothing is guessed.
+    /// </summary>
+    public int? Dimensions { get; init; }
+
     /// <summary>Most rows in one request.</summary>
     public int MaximumRows { get; init; } = 4096;
 
@@ -62,6 +69,7 @@ internal sealed record ServiceOptions
             Model = model,
             Encoder = Optional("--encoder", configuration["encoder"], Path.Combine(folder, "encoder.onnx")),
             Data = Optional("--data", configuration["data"], Path.Combine(folder, "latents.json")),
+            Dimensions = configuration["dimensions"] is { Length: > 0 } ? Number(configuration, "dimensions", 2, 2, 3) : null,
             MaximumRows = Number(configuration, "max-rows", 4096, 1, 65536),
             MaximumSteps = Number(configuration, "max-steps", 2000, 1, 100_000),
             BodyTimeout = TimeSpan.FromSeconds(Number(configuration, "body-seconds", 30, 1, 3600)),

@@ -38,6 +38,10 @@ public sealed class VaeDecoder : IDisposable
         GroupSize = header.GroupSize;
         Noise = Array.AsReadOnly(_noise);
         Metadata = header.Metadata;
+        (DataKind, Dimensions) = header.ReadData();
+        FeatureNames = Array.AsReadOnly(header.ReadInputNames(FeatureCount));
+        var (low, high) = header.ReadRange();
+        (FeatureLow, FeatureHigh) = (Array.AsReadOnly(low), Array.AsReadOnly(high));
     }
 
     /// <summary>Numbers in a latent.</summary>
@@ -57,6 +61,36 @@ public sealed class VaeDecoder : IDisposable
     /// categorical likelihoods, whose noise is their own, and where the model's scaling is not linear.
     /// </summary>
     public IReadOnlyList<float> Noise { get; }
+
+    /// <summary>
+    /// What the rows are. Files of earlier versions do not say it; those that do not hold sequences are vectors then, whatever they were
+    /// made of.
+    /// </summary>
+    public VaeDataKind DataKind { get; }
+
+    /// <summary>
+    /// Coordinates of a bead where the rows are conformations; 0 for others. A row has <see cref="FeatureCount"/> / Dimensions beads.
+    /// </summary>
+    public int Dimensions { get; }
+
+    /// <summary>
+    /// Names of the numbers in a decoded row, in order: the slot names of the column that the model was trained on. Empty where that had
+    /// none, and in files of earlier
+    /// versions.
+    /// </summary>
+    public IReadOnlyList<string> FeatureNames { get; }
+
+    /// <summary>
+    /// Below this, in units of the data, lies a hundredth of each feature's training values (of 10,000 rows at most). Empty in files of
+    /// earlier versions, and of
+    /// sequences.
+    /// </summary>
+    public IReadOnlyList<float> FeatureLow { get; }
+
+    /// <summary>
+    /// Above this, in units of the data, lies a hundredth of each feature's training values; empty where <see cref="FeatureLow"/> is.
+    /// </summary>
+    public IReadOnlyList<float> FeatureHigh { get; }
 
     /// <summary>All that the file says of itself (keys <c>vae.*</c>): version of the library, options and outcome of the training, and more.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }

@@ -30,10 +30,15 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
 
     public string Model => Path.Combine(Folder, "decoder.onnx");
 
-    public static async Task<ServiceUnderTest> StartAsync(bool encoder = true, bool gradient = true, bool data = false, Func<ServiceOptions, ServiceOptions>? change = null)
+    /// <param name="encoder">Whether the encoder lies beside the decoder.</param>
+    /// <param name="gradient">Whether the decoder has its gradient.</param>
+    /// <param name="data">Whether there is a map of the data.</param>
+    /// <param name="change">Changes options.</param>
+    /// <param name="model">The model; by default one of 12 beads in a plane.</param>
+    public static async Task<ServiceUnderTest> StartAsync(bool encoder = true, bool gradient = true, bool data = false, Func<ServiceOptions, ServiceOptions>? change = null, VaeModel? model = null)
     {
         string folder = Directory.CreateTempSubdirectory("decoder-service-").FullName;
-        var model = TestModels.Create();
+        model ??= TestModels.Create().WithBeadDimensions(2);
         File.WriteAllBytes(Path.Combine(folder, "decoder.onnx"), TestModels.Decoder(model, gradient));
         if (encoder)
             File.WriteAllBytes(Path.Combine(folder, "encoder.onnx"), TestModels.Encoder(model));

@@ -9,21 +9,25 @@ internal sealed class LoadedModel
     // The store's own use counts as one.
     private int _users = 1;
 
-    private LoadedModel(byte[] bytes, VaeDecoder decoder, VaeEncoder? encoder, string version, ServiceOptions options, ServiceMetrics metrics)
+    private LoadedModel(byte[] bytes, VaeDecoder decoder, ModelRows rows, IRowEncoder? encoder, string version, ServiceOptions options, ServiceMetrics metrics)
     {
         DecoderBytes = bytes;
         Decoder = decoder;
+        Rows = rows;
         Encoder = encoder;
         Version = version;
         int latent = decoder.LatentDimension, features = decoder.FeatureCount;
-        Decode = new RowBatcher(latent, features, options, (inputs, outputs) => decoder.Decode(inputs, outputs), rows => metrics.Batch("decode", rows));
+        Decode = new RowBatcher(latent, features, options, (inputs, outputs) => decoder.Decode(inputs, outputs), count => metrics.Batch("decode", count));
         if (encoder is not null)
-            Encode = new RowBatcher(encoder.FeatureCount, 2 * latent, options, (inputs, outputs) => Posteriors(encoder, inputs, outputs), rows => metrics.Batch("encode", rows));
+            Encode = new RowBatcher(encoder.InputSize, 2 * latent, options, encoder.Posteriors, count => metrics.Batch("encode", count));
     }
 
     public VaeDecoder Decoder { get; }
 
-    public VaeEncoder? Encoder { get; }
+    public IRowEncoder? Encoder { get; }
+
+    /// <summary>What the decoder's rows are.</summary>
+    public ModelRows Rows { get; }
 
     /// <summary>The decoder's file, as it was loaded; the browser gets the same version as the service runs.</summary>
     public byte[] DecoderBytes { get; }
@@ -51,27 +55,17 @@ internal sealed class LoadedModel
         byte[] decoderBytes = File.ReadAllBytes(options.Model);
         byte[]? encoderBytes = options.Encoder is null ? null : File.ReadAllBytes(options.Encoder);
         var decoder = VaeDecoder.Load(decoderBytes, new() { Name = options.Model });
-        VaeEncoder? encoder = null;
+        IRowEncoder? encoder = null;
         try
         {
+            var rows = ModelRows.Of(decoder, options);
             if (encoderBytes is not null)
-            {
-                encoder = VaeEncoder.Load(encoderBytes, new() { Name = options.Encoder });
-                if (!encoder.HasStandardDeviation)
-                    throw new InvalidDataException($"'{options.Encoder}': the pipeline was exported without the posterior's standard deviation (PipelineExportOptions.StandardDeviation).");
-                // A pipeline may make its features out of more or fewer numbers.
-                bool pipeline = encoder.Metadata.GetValueOrDefault("vae.kind") == "pipeline";
-                if (encoder.LatentDimension != decoder.LatentDimension || encoder.FeatureCount != decoder.FeatureCount && !pipeline)
-                {
-                    throw new InvalidDataException(
-                        $"'{options.Encoder}': the encoder takes {encoder.FeatureCount} features to {encoder.LatentDimension} latents, the decoder goes from {decoder.LatentDimension} to {decoder.FeatureCount}.");
-                }
-            }
+                encoder = RowEncoders.Load(encoderBytes, options.Encoder!, decoder, rows);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             hash.AppendData(decoderBytes);
             hash.AppendData(encoderBytes ?? []);
             string version = Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
-            return new(decoderBytes, decoder, encoder, version, options, metrics);
+            return new(decoderBytes, decoder, rows, encoder, version, options, metrics);
         }
         catch
         {
@@ -114,18 +108,6 @@ internal sealed class LoadedModel
         catch (Exception e)
         {
             _ended.SetException(e);
-        }
-    }
-
-    private static void Posteriors(VaeEncoder encoder, ReadOnlySpan<float> features, Span<float> outputs)
-    {
-        int latent = encoder.LatentDimension, rows = outputs.Length / (2 * latent);
-        float[] means = new float[rows * latent], deviations = new float[rows * latent];
-        encoder.Encode(features, means, deviations);
-        for (int row = 0; row < rows; row++)
-        {
-            means.AsSpan(row * latent, latent).CopyTo(outputs[(2 * row * latent)..]);
-            deviations.AsSpan(row * latent, latent).CopyTo(outputs[((2 * row + 1) * latent)..]);
         }
     }
 }

@@ -46,6 +46,8 @@ internal sealed class BadRequestHandler(ServiceOptions options) : IExceptionHand
     {
         if (IsBlank(request))
             return FieldErrors.Result("body", "is needed: a JSON object with the fields of this request.");
+        if (json is FieldException known)
+            return FieldErrors.Result(known.Name, known.Message);
         string field = json.Path is { Length: > 1 } path && path[0] == '$' ? path[1..].TrimStart('.') : "", message = json.Message;
         if (message.Contains("missing required properties", StringComparison.Ordinal))
         {

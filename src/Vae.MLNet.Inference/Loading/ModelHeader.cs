@@ -13,7 +13,8 @@ internal sealed class ModelHeader
 
     private const string Format = "vae.format", FormatVersion = "1", KindKey = "vae.kind", LatentKey = "vae.latent", FeaturesKey = "vae.features",
         LikelihoodKey = "vae.likelihood", GroupSizeKey = "vae.groupSize", NoiseKey = "vae.noise", GradientKey = "vae.gradient",
-        LayoutKey = "vae.sequence_layout", ColumnsKey = "vae.columns", InputNamesKey = "vae.input_names";
+        LayoutKey = "vae.sequence_layout", ColumnsKey = "vae.columns", InputNamesKey = "vae.input_names",
+        DataKey = "vae.data", DimensionsKey = "vae.dimensions", RangeKey = "vae.range";
 
     /// <summary>Most numbers in a row: far above what a dense network can have, low enough that a buffer for one row is small.</summary>
     private const int LargestRow = 1 << 22;
@@ -115,6 +116,61 @@ internal sealed class ModelHeader
             throw Guard.BadFile(_file, $"'{ColumnsKey}' has to be a JSON object with the name of the latent.", e);
         }
         throw Guard.BadFile(_file, $"'{ColumnsKey}' has to be a JSON object with the name of the latent.");
+    }
+
+    /// <summary>
+    /// What the rows are and, of conformations, the coordinates of a bead (0 for others). Files of earlier versions do not say it: they
+    /// hold sequences where they have
+    /// a layout of them, and are otherwise taken for plain vectors, whatever their size may suggest.
+    /// </summary>
+    public (VaeDataKind Kind, int Dimensions) ReadData()
+    {
+        if (!Metadata.TryGetValue(DataKey, out string? text))
+            return (Metadata.ContainsKey(LayoutKey) ? VaeDataKind.Sequence : VaeDataKind.Vector, 0);
+        switch (text)
+        {
+            case "vector":
+                return (VaeDataKind.Vector, 0);
+            case "sequence":
+                return (VaeDataKind.Sequence, 0);
+            case "conformation":
+                int dimensions = Integer(DimensionsKey, 1, FeatureCount);
+                return FeatureCount % dimensions == 0
+                    ? (VaeDataKind.Conformation, dimensions)
+                    : throw Guard.BadFile(_file, Guard.Invariant($"'{DimensionsKey}' has to divide the {FeatureCount} features; it is {dimensions}."));
+            default:
+                throw Guard.BadFile(_file, $"'{DataKey}' has to be vector, conformation or sequence; it is '{Shown(text)}'.");
+        }
+    }
+
+    /// <summary>Low and high quantiles of each feature's training values; empty where the file does not say them.</summary>
+    public (float[] Low, float[] High) ReadRange()
+    {
+        if (!Metadata.TryGetValue(RangeKey, out string? text))
+            return ([], []);
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            float[] low = Numbers(json.RootElement.GetProperty("low")), high = Numbers(json.RootElement.GetProperty("high"));
+            for (int i = 0; i < low.Length; i++)
+            {
+                if (!(low[i] <= high[i]))
+                    throw Guard.BadFile(_file, Guard.Invariant($"'{RangeKey}' has to hold ranges; that of feature {i} goes from {low[i]} to {high[i]}."));
+            }
+            return (low, high);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            throw Guard.BadFile(_file, $"'{RangeKey}' has to be a JSON object of two arrays of numbers, low and high.", e);
+        }
+
+        float[] Numbers(JsonElement array)
+        {
+            if (array.GetArrayLength() != FeatureCount)
+                throw Guard.BadFile(_file, Guard.Invariant($"'{RangeKey}' has to hold {FeatureCount} numbers twice; it holds {array.GetArrayLength()}."));
+            float[] numbers = [.. array.EnumerateArray().Select(element => element.GetSingle())];
+            return numbers.All(float.IsFinite) ? numbers : throw Guard.BadFile(_file, $"'{RangeKey}' holds a number that is not finite.");
+        }
     }
 
     /// <summary>Names of the numbers in a row; empty where the file does not say them.</summary>

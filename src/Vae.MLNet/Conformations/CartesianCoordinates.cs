@@ -71,7 +71,7 @@ public sealed class CartesianCoordinatesTransformer : ConformationTransformer
 
     private CartesianCoordinatesTransformer(
         ConformationColumns columns, InternalCoordinatesOptions options, InternalLayout layout, BeadLayout beads, DataViewSchema fitSchema)
-        : base(columns.Context, new(columns.Output, beads.Size), columns.Input, layout.Size, beads, fitSchema)
+        : base(columns.Context, new(columns.Output, beads.Size) { BeadDimensions = beads.Dimensions }, columns.Input, layout.Size, beads, fitSchema)
     {
         Options = options;
         Internal = layout;

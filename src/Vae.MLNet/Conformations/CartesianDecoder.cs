@@ -55,6 +55,7 @@ internal sealed class CartesianDecoder : DecoderEnd
         InternalGraphs.AddPullBack(branch, _layout, _trace!, cotangent);
 
     public override void Describe(OnnxGraph graph) =>
+        graph.Metadata(VaeMetadata.Data, VaeMetadata.ConformationData);
         graph.Metadata(VaeMetadata.Dimensions, _layout.Dimensions.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>

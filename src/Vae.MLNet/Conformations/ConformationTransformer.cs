@@ -10,7 +10,7 @@ namespace Vae.MLNet;
 public abstract class ConformationTransformer : FittedTransformer
 {
     private protected ConformationTransformer(MLContext context, string outputColumnName, string inputColumnName, BeadLayout layout, bool scalar, DataViewSchema fitSchema)
-        : this(context, Output(outputColumnName, layout.Size, scalar), inputColumnName, layout.Size, layout, fitSchema)
+        : this(context, Output(outputColumnName, layout.Size, scalar, layout.Dimensions), inputColumnName, layout.Size, layout, fitSchema)
     {
     }
 
@@ -35,7 +35,8 @@ public abstract class ConformationTransformer : FittedTransformer
 
     internal int InputSize { get; }
 
-    internal static OutputColumn Output(string name, int size, bool scalar) => scalar ? new(name, 1, IsScalar: true) : new(name, size);
+    internal static OutputColumn Output(string name, int size, bool scalar, int dimensions) =>
+        scalar ? new(name, 1, IsScalar: true) : new(name, size) { BeadDimensions = dimensions };
 
     /// <summary>Computes one row.</summary>
     private protected abstract void Compute(ReadOnlySpan<float> input, Span<float> output);
@@ -104,10 +105,10 @@ internal sealed class ConformationColumns
     {
         Check.NotNull(inputSchema);
         ColumnShapes.RequireFloatVector(inputSchema, Input);
-        var output = ConformationTransformer.Output(Output, Dimensions, Scalar);
+        var output = ConformationTransformer.Output(Output, Dimensions, Scalar, Dimensions);
         // The number of slots is known with the data; a shape only says that they have names.
         if (named)
-            output = output with { SlotNames = [.. Enumerable.Repeat("", output.Size)] };
+            output = output with { SlotNames = [.. Enumerable.Repeat("", output.Size)], BeadDimensions = 0 };
         return ColumnShapes.Append(Context, inputSchema, [output]);
     }
 }

@@ -66,6 +66,8 @@ public sealed partial class VaeImputer : IEstimator<VaeImputingTransformer>
         var model = _options.Model ?? Train(input, features);
         // What a given model was trained with goes before what it is used on.
         model = model.WithInputNames(names.Count == 0 || _options.Model is not null && former.Count > 0 ? former : names);
+        if (model.BeadDimensions == 0)
+            model = model.WithBeadDimensions(ColumnBeads.Dimensions(input.Schema[column]));
         return new VaeImputingTransformer(_context, model, _inputColumn, _outputColumn, _options.Iterations, ColumnSlots.Names(input.Schema[column]), input.Schema);
     }
 

@@ -42,8 +42,20 @@ public sealed partial class VaeModel
     /// <summary>Names of the features, in order: the slot names of the column it was trained on. Empty where that had none, and in a model of an earlier version.</summary>
     public IReadOnlyList<string> InputNames { get; private init; } = [];
 
+    /// <summary>Coordinates of a bead where rows are conformations; 0 where they are not, or nobody said so.</summary>
+    internal int BeadDimensions { get; private init; }
+
+    /// <summary>Where nearly all training values of each feature lie; null where that is unknown.</summary>
+    internal FeatureRange? Range { get; init; }
+
     /// <summary>The same model with names for its features.</summary>
-    internal VaeModel WithInputNames(IReadOnlyList<string> names) => new(Architecture, Parameters, Scale, Residual, TrainingJson) { InputNames = [.. names] };
+    internal VaeModel WithInputNames(IReadOnlyList<string> names) => Described(names, BeadDimensions);
+
+    /// <summary>The same model as one of conformations; 0 for rows that are none.</summary>
+    internal VaeModel WithBeadDimensions(int dimensions) => Described(InputNames, dimensions);
+
+    private VaeModel Described(IReadOnlyList<string> names, int dimensions) =>
+        new(Architecture, Parameters, Scale, Residual, TrainingJson) { InputNames = [.. names], BeadDimensions = dimensions, Range = Range };
 
     /// <summary>Dimensions of the latent space.</summary>
     public int LatentDimension => Architecture.Latent;

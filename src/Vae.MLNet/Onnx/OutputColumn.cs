@@ -9,6 +9,15 @@ internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false
     /// <summary>A scalar column that is a bool: true where the scorer gives a number other than zero. It has no tensor of its own in a saved model.</summary>
     public bool IsLabel { get; init; }
 
+    /// <summary>
+    /// Coordinates of a bead where the rows are conformations; 0 otherwise. It goes with the column as an annotation, by which a trainer
+    /// knows what it is given.
+    /// </summary>
+    public int BeadDimensions { get; init; }
+
+    /// <summary>Annotation of a column of conformations: coordinates of a bead, an Int32.</summary>
+    public const string BeadDimensionsKind = "BeadDimensions";
+
     private const string VectorSpace = Check.GraphSpace + "vector/", FormerVectorSuffix = ".Vector";
 
     /// <summary>Name of the [N, 1] tensor behind a scalar column; no column can have it.</summary>
@@ -36,9 +45,11 @@ internal sealed record OutputColumn(string Name, int Size, bool IsScalar = false
     {
         get
         {
-            if (SlotNames is not { } names)
-                return DataViewSchema.Annotations.Empty;
             var builder = new DataViewSchema.Annotations.Builder();
+            if (BeadDimensions is > 0 and var dimensions)
+                builder.Add(BeadDimensionsKind, NumberDataViewType.Int32, (ref int value) => value = dimensions);
+            if (SlotNames is not { } names)
+                return builder.ToAnnotations();
             ValueGetter<VBuffer<ReadOnlyMemory<char>>> getter = (ref VBuffer<ReadOnlyMemory<char>> slots) =>
             {
                 var editor = VBufferEditor.Create(ref slots, names.Count);

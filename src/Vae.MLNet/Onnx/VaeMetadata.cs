@@ -49,7 +49,18 @@ internal static class VaeMetadata
     /// <summary>JSON of a table's columns and of how their cells become tokens.</summary>
     public const string Table = "vae.table";
 
-    /// <summary>Of a transform of conformations, or of a decoder of bonds and angles that gives beads: coordinates of a bead.</summary>
+    /// <summary>
+    /// What an autoencoder's rows are: <see cref="VectorData"/>, <see cref="ConformationData"/> (with <see cref="Dimensions"/>) or <see
+    /// cref="SequenceData"/>.
+    /// </summary>
+    public const string Data = "vae.data", VectorData = "vector", ConformationData = "conformation", SequenceData = "sequence";
+
+    /// <summary>JSON object of two arrays, low and high: quantiles 0.01 and 0.99 of each feature's training values.</summary>
+    public const string Range = "vae.range";
+
+    /// <summary>
+    /// Of a transform or a model of conformations, or of a decoder of bonds and angles that gives beads: coordinates of a bead.
+    /// </summary>
     public const string Dimensions = "vae.dimensions";
 
     /// <summary>JSON array of the names of the features, or, of a pipeline, of the slots of its one input; absent where they are unknown.</summary>
@@ -89,6 +100,13 @@ internal static class VaeMetadata
             graph.Metadata(Noise, JsonSerializer.Serialize(noise));
         if (model.Residual is { Length: > 0 } residual)
             graph.Metadata(Residual, JsonSerializer.Serialize(residual));
+        graph.Metadata(Data, model.Architecture.Tokens is not null ? SequenceData
+            : model.BeadDimensions > 0 ? ConformationData
+            : VectorData);
+        if (model.BeadDimensions > 0)
+            graph.Metadata(Dimensions, model.BeadDimensions.ToString(CultureInfo.InvariantCulture));
+        if (model.Range is { } range)
+            graph.Metadata(Range, JsonSerializer.Serialize(new { low = range.Low, high = range.High }));
         if (model.InputNames.Count > 0)
             graph.Metadata(InputNames, JsonSerializer.Serialize(model.InputNames));
     }

@@ -60,7 +60,42 @@ internal static class VaeModelReader
         string names = file.Kind == VaeMetadata.PipelineKind ? VaeMetadata.FeatureNames : VaeMetadata.InputNames;
         return new VaeModel(architecture, Parameters(file, architecture, VaeMetadata.MemberPrefix(member)), Scale(file, options, features), Residual(file, features),
             Training(file, VaeMetadata.MemberKey(VaeMetadata.Training, member)))
-            .WithInputNames(InputNames(file.Name, file.Metadata, features, names));
+        {
+            Range = Range(file, features),
+        }
+            .WithInputNames(InputNames(file.Name, file.Metadata, features, names)).WithBeadDimensions(BeadDimensions(file, features));
+    }
+
+    /// <summary>Coordinates of a bead in a file that says that its rows are conformations; 0 otherwise.</summary>
+    private static int BeadDimensions(OnnxFile file, int features)
+    {
+        if (!file.Metadata.TryGetValue(VaeMetadata.Data, out string? data) || data != VaeMetadata.ConformationData)
+            return 0;
+        int dimensions = Integer(file, VaeMetadata.Dimensions);
+        return features % dimensions == 0
+            ? dimensions
+            : throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Dimensions}' is {dimensions}, which does not divide its {features} features."));
+    }
+
+    private static FeatureRange? Range(OnnxFile file, int features)
+    {
+        if (!file.Metadata.TryGetValue(VaeMetadata.Range, out string? json))
+            return null;
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            float[] low = Numbers(document.RootElement.GetProperty("low")), high = Numbers(document.RootElement.GetProperty("high"));
+            if (low.Length == features && high.Length == features
+                && Enumerable.Range(0, features).All(j => float.IsFinite(high[j]) && low[j] <= high[j]))
+                return new(low, high);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            throw Check.BadFile(file.Name, $"'{VaeMetadata.Range}' is not an object of two arrays of numbers, low and high.", e);
+        }
+        throw Check.BadFile(file.Name, Check.Invariant($"'{VaeMetadata.Range}' does not hold {features} ranges, one for each feature."));
+
+        static float[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetSingle())];
     }
 
     /// <summary>Names of the features; empty where the file does not say them.</summary>

@@ -30,6 +30,8 @@ internal static class ColumnShapes
             var slots = new VBuffer<ReadOnlyMemory<char>>(names.Count, names.Select(name => name.AsMemory()).ToArray());
             definition[0].AddAnnotation("SlotNames", slots, new VectorDataViewType(TextDataViewType.Instance, names.Count));
         }
+        if (output.BeadDimensions > 0)
+            definition[0].AddAnnotation(OutputColumn.BeadDimensionsKind, output.BeadDimensions, NumberDataViewType.Int32);
         var empty = new SchemaShape([]);
         var shape = output.IsLabel
             ? context.Transforms.CustomMapping<Nothing, Label>((_, _) => { }, null, null, definition).GetOutputSchema(empty)

@@ -93,7 +93,12 @@ public sealed partial class VaeTrainer : IEstimator<VaeTransformer>
             $"Trained {last.Epoch} epochs: loss {last.Loss:G6}, reconstruction {last.Reconstruction:G6}, KL {last.Kl:G6}, {trained.History.ActiveUnits} of {_options.LatentDimension} latent dimensions active."));
         foreach (string finding in trained.History.SelfCheck?.Findings ?? [])
             channel.Warning(MessageSensitivity.None, finding);
-        return new VaeTransformer(_context, trained.Model.WithInputNames(names.Count > 0 ? names : former), trained.History, _featureColumn, _outputColumn, Columns(_options), input.Schema);
+        // What a warm start was trained on is known where the column does not say it.
+        int dimensions = ColumnBeads.Dimensions(input.Schema[column]);
+        if (dimensions == 0 && _options.WarmStart is { } known && known.FeatureCount == features)
+            dimensions = known.BeadDimensions;
+        var model = trained.Model.WithInputNames(names.Count > 0 ? names : former).WithBeadDimensions(dimensions);
+        return new VaeTransformer(_context, model, trained.History, _featureColumn, _outputColumn, Columns(_options), input.Schema);
     }
 
     private TrainedVae Train(IDataView input, IDataView? validation, int features, TrainingLog log)

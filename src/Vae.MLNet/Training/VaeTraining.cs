@@ -38,6 +38,9 @@ internal sealed class VaeTraining
         /// <summary>Rows that there are to train on, which need not be those of an epoch.</summary>
         public long TrainingRows => Training is WeightedSampler ? Representative.Count : Training.Count;
 
+        /// <summary>Where nearly all training values lie; null where the rows are no numbers.</summary>
+        public FeatureRange? Range { get; init; }
+
         /// <summary>Starting values of the output layer's bias; null for random ones.</summary>
         public float[]? OutputBias { get; init; }
 
@@ -68,7 +71,8 @@ internal sealed class VaeTraining
             var scale = options.WarmStart?.Scale ?? InputScale.Fit(options.Scaling, training.Features, features);
             var rows = new MemoryRows(training, features, scale, options.Seed, device);
             var held = validation is null ? null : new MemoryRows(validation, features, scale, options.Seed, device);
-            return new(scale, rows, held, rows, options.CheckpointFolder is null ? null : Fingerprint(options, training, validation));
+            return new(scale, rows, held, rows, options.CheckpointFolder is null ? null : Fingerprint(options, training, validation))
+            { Range = FeatureRange.Of(training.Features, features) };
         });
     }
 
@@ -90,7 +94,8 @@ internal sealed class VaeTraining
                 held = Rows(validation, RowFilter.All, StreamStatistics.Of(validation, featureColumn, features, options, RowFilter.All, hash).Training);
             if (hash is not null)
                 AddStart(hash, options);
-            return new(statistics.Scale, Rows(training, filter, statistics.Training), held, new MemoryRows(statistics.Sample, features, statistics.Scale, options.Seed, device), hash?.Finish());
+            return new(statistics.Scale, Rows(training, filter, statistics.Training), held, new MemoryRows(statistics.Sample, features, statistics.Scale, options.Seed, device), hash?.Finish())
+            { Range = FeatureRange.Of(statistics.Sample.Features, features) };
 
             StreamedRows Rows(IDataView data, RowFilter part, long count) => new(data, featureColumn, features, options, part, count, statistics.Scale, device);
         });
@@ -252,7 +257,7 @@ internal sealed class VaeTraining
         {
             Scaling = _options.Scaling,
         };
-        var model = new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history));
+        var model = new VaeModel(_architecture, trained, _rows.Scale, residual, Provenance(history)) { Range = _rows.Range };
         if (_options.SelfCheck)
             history = history with { SelfCheck = SelfCheckRunner.Run(model, _rows.Representative, HeldRows(), _device, featureNames, activeUnits) };
         return new(model, history);

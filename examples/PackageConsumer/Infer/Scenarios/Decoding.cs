@@ -11,6 +11,9 @@ internal static class Decoding
         using var decoder = VaeDecoder.Load(file, new VaeSessionOptions { Threads = 2, MaximumFileSize = 1 << 20 });
         Expect.That(decoder is { LatentDimension: 2, FeatureCount: 12, SupportsGradient: true, HasLogits: false },
             "the decoder knows what it has");
+        // What its rows are: six beads in a plane.
+        Expect.That(decoder is { DataKind: VaeDataKind.Conformation, Dimensions: 2, FeatureNames.Count: 0, FeatureLow.Count: 12, FeatureHigh.Count: 12 },
+            "the decoder knows what its rows are");
         float[] latents = [0.3f, -1.2f, 0, 0.5f];
         float[] one = decoder.Decode(latents.AsSpan(0, 2)), many = new float[24];
         Expect.That(decoder.Decode(latents, many) == 2, "two rows are decoded");
