@@ -54,9 +54,11 @@ internal sealed class CartesianDecoder : DecoderEnd
     public override string AddPullBack(OnnxGraph branch, string cotangent) =>
         InternalGraphs.AddPullBack(branch, _layout, _trace!, cotangent);
 
-    public override void Describe(OnnxGraph graph) =>
+    public override void Describe(OnnxGraph graph)
+    {
         graph.Metadata(VaeMetadata.Data, VaeMetadata.ConformationData);
         graph.Metadata(VaeMetadata.Dimensions, _layout.Dimensions.ToString(CultureInfo.InvariantCulture));
+    }
 
     /// <summary>
     /// Compares the file with the plain decoder, whose numbers the kernel builds chains from, and its gradient with theirs. Gives the
