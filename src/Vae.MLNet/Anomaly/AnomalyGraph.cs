@@ -52,6 +52,8 @@ internal static class AnomalyGraph
         {
             each = Rare(graph, scaled, each, each, rarity, 0, features);
         }
+        if (rarity is { Groups.Length: > 0 })
+            each = graph.Add(each, Unseen(graph, x, rarity, features));
         if (outside is not null)
             each = graph.Add(each, Outside(graph, x, outside, features));
         string score = OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn);
@@ -132,6 +134,21 @@ internal static class AnomalyGraph
             string beyond = graph.Node("Cast", [graph.Node("Greater", [turned, graph.Constant(name + ".at", at, own, most)])], null, ("to", (long)OnnxType.Float));
             return graph.Sum(graph.Multiply(beyond, graph.Constant(name + ".rise", rise, own, most)), 2, keep: false);
         }
+    }
+
+    /// <summary>What a category counts none of whose slots is set, shared among them.</summary>
+    private static string Unseen(OnnxGraph graph, string x, AnomalyRarity rarity, int features)
+    {
+        int groups = rarity.Groups.Length;
+        float[] members = new float[features * groups], shares = new float[groups * features];
+        for (int g = 0; g < groups; g++)
+        {
+            foreach (int j in rarity.Groups[g])
+                (members[j * groups + g], shares[g * features + j]) = (1, rarity.Unseen / rarity.Groups[g].Length);
+        }
+        string set = graph.Node("MatMul", [graph.Node("Clip", [x, graph.Scalar(-1), graph.Scalar(1)]), graph.Constant("category.slots", members, features, groups)]);
+        string none = graph.Node("Cast", [graph.Node("Less", [set, graph.Scalar(0.5f)])], null, ("to", (long)OnnxType.Float));
+        return graph.Node("MatMul", [none, graph.Constant("category.unseen", shares, groups, features)]);
     }
 
     /// <summary>

@@ -28,7 +28,8 @@ namespace Vae.MLNet;
 /// many features go together. Robust terms keep one wild feature from hiding what the others say, and two-sided spreads keep a skewed feature's longer side from counting as odd.</para>
 /// <para>A feature of two values, or of quartiles that coincide, as one-hot slots and counts that are mostly zero, has no scale to tell far from near: its value counts R, -log of the
 /// share of training rows at least as far from the usual value on the same side (ECOD, Li et al. 2022), in place of the marginal term, and at most R of the reconstruction term. A feature of two values
-/// counts (min(reconstruction, R) + w R) / (1 + w): never more than R.</para>
+/// counts (min(reconstruction, R) + w R) / (1 + w): never more than R. Of slots that are one category, one of them 1 and the others 0 in each row, the one that is set counts; a row that has none set has
+/// a category that was never seen, which counts the log of the number of rows.</para>
 /// <para>What is outside of the training rows' range adds <c>W log2(1 + min(d, d⁴))</c> for each feature, d the distance as it comes, unscaled, in units of the range's own half on that side (from the
 /// median) or of the feature's spread where that is more, and W somewhat more than 99.9 % of the training rows score: one number by a span beyond is above those, and the score grows without
 /// end. Within the range, single values of more than three times the distance of the hundredth furthest row from the median add <c>8 log(1 + d)</c>, in units of that distance: they may be errors in the training rows.</para>
@@ -94,8 +95,9 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
                 sample = AnomalyMember.Sample(data, trained.Model.Scale);
                 range = AnomalyRange.Of(sample, features);
                 float[][] sorted = AnomalyMember.Sorted(sample, features);
-                rarity = AnomalyRarity.Of(sorted);
-                outside = AnomalyOutside.Of(data.Features.AsSpan(0, data.Rows * features), trained.Model.Scale, sorted, rarity);
+                var rows = data.Features.AsSpan(0, data.Rows * features);
+                rarity = AnomalyRarity.Of(sorted, rows);
+                outside = AnomalyOutside.Of(rows, trained.Model.Scale, sorted, rarity);
             }
             var (member, own) = AnomalyMember.From(trained.Model.WithInputNames(names), sample, range!, rarity);
             members.Add(member);
