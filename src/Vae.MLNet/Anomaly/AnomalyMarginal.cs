@@ -23,7 +23,8 @@ internal sealed record AnomalyMarginal(float[] Upper, float[] Lower, float Weigh
     /// <param name="scaled">Scaled rows.</param>
     /// <param name="features">Numbers in a row.</param>
     /// <param name="reconstruction">Reconstruction term of each row; empty leaves the weight at one.</param>
-    public static AnomalyMarginal From(ReadOnlySpan<float> scaled, int features, ReadOnlySpan<float> reconstruction)
+    /// <param name="rarity">Features whose values are worth their rarity.</param>
+    public static AnomalyMarginal From(ReadOnlySpan<float> scaled, int features, ReadOnlySpan<float> reconstruction, AnomalyRarity? rarity = null)
     {
         int rows = scaled.Length / features;
         var (upper, lower) = (new float[features], new float[features]);
@@ -41,17 +42,23 @@ internal sealed record AnomalyMarginal(float[] Upper, float[] Lower, float Weigh
             return marginal;
         var terms = new float[rows];
         for (int i = 0; i < rows; i++)
-            terms[i] = marginal.Term(scaled.Slice(i * features, features));
+            terms[i] = marginal.Term(scaled.Slice(i * features, features), rarity);
         double ratio = Range(reconstruction.ToArray()) / Range(terms);
         return marginal with { Weight = double.IsFinite(ratio) ? (float)Math.Clamp(ratio, 1 / LargestWeight, LargestWeight) : 1 };
     }
 
-    /// <summary>2 Σ log(1 + t² / 3) of a scaled row, without the weight.</summary>
-    public float Term(ReadOnlySpan<float> scaled)
+    /// <summary>2 Σ log(1 + t² / 3) of a scaled row, without the weight; rarities where features have them.</summary>
+    public float Term(ReadOnlySpan<float> scaled, AnomalyRarity? rarity = null)
     {
+        int[]? places = rarity?.Places(scaled.Length);
         double sum = 0;
         for (int j = 0; j < scaled.Length; j++)
         {
+            if (places is not null && places[j] >= 0)
+            {
+                sum += rarity!.Count(places[j], scaled[j]);
+                continue;
+            }
             double t = scaled[j] / (scaled[j] > 0 ? Upper[j] : Lower[j]);
             sum += 2 * Math.Log(1 + t * t / 3);
         }

@@ -60,8 +60,23 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
         return scale.Apply(tensor(sample, [rows, features])).contiguous().data<float>().ToArray();
     }
 
-    /// <summary>The member, and what its reconstruction term 2 Σ log(1 + (r / spread)² / 3) is for each row of the sample.</summary>
-    public static (AnomalyMember Member, float[] Terms) From(VaeModel model, ReadOnlySpan<float> scaled, AnomalyRange range)
+    /// <summary>Each feature's values in scaled rows, sorted.</summary>
+    public static float[][] Sorted(ReadOnlySpan<float> scaled, int features)
+    {
+        var columns = new float[features][];
+        int rows = scaled.Length / features;
+        for (int j = 0; j < features; j++)
+        {
+            columns[j] = new float[rows];
+            for (int i = 0; i < rows; i++)
+                columns[j][i] = scaled[i * features + j];
+            Array.Sort(columns[j]);
+        }
+        return columns;
+    }
+
+    /// <summary>The member, and what its reconstruction term 2 Σ log(1 + (r / spread)² / 3) is for each row of the sample, at most its rarity where a feature has one.</summary>
+    public static (AnomalyMember Member, float[] Terms) From(VaeModel model, ReadOnlySpan<float> scaled, AnomalyRange range, AnomalyRarity? rarity = null)
     {
         int features = model.FeatureCount, rows = scaled.Length / features;
         var residuals = new float[scaled.Length];
@@ -87,13 +102,15 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
             spread[j] = Math.Max(SmallestSpread, (float)InputScale.Quantile(column, WithinOneDeviation));
         }
         var terms = new float[rows];
+        int[]? places = rarity?.Places(features);
         for (int i = 0; i < rows; i++)
         {
             double sum = 0;
             for (int j = 0; j < features; j++)
             {
                 double t = residuals[i * features + j] / spread[j];
-                sum += 2 * Math.Log(1 + t * t / 3);
+                double term = 2 * Math.Log(1 + t * t / 3);
+                sum += places is not null && places[j] >= 0 ? Math.Min(term, rarity!.Count(places[j], scaled[i * features + j])) : term;
             }
             terms[i] = (float)sum;
         }

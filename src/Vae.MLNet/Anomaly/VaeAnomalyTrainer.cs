@@ -26,6 +26,13 @@ namespace Vae.MLNet;
 /// t-distribution with three degrees of freedom: the first given what the network makes of the row, the second, the marginal term, without looking at
 /// the row's other features. w brings the second to the interquartile range that the first has over the training rows (from 0.1 to 10), so that both have the same say however
 /// many features go together. Robust terms keep one wild feature from hiding what the others say, and two-sided spreads keep a skewed feature's longer side from counting as odd.</para>
+/// <para>A feature of two values, or of quartiles that coincide, as one-hot slots and counts that are mostly zero, has no scale to tell far from near: its value counts R, -log of the
+/// share of training rows at least as far from the usual value on the same side (ECOD, Li et al. 2022), in place of the marginal term, and at most R of the reconstruction term. A feature of two values
+/// counts (min(reconstruction, R) + w R) / (1 + w): never more than R. Of slots that are one category, one of them 1 and the others 0 in each row, the one that is set counts; a row that has none set has
+/// a category that was never seen, which counts the log of the number of rows.</para>
+/// <para>What is outside of the training rows' range adds <c>W log2(1 + min(d, d⁴))</c> for each feature, d the distance as it comes, unscaled, in units of the range's own half on that side (from the
+/// median) or of the feature's spread where that is more, and W somewhat more than 99.9 % of the training rows score: one number by a span beyond is above those, and the score grows without
+/// end. Within the range, single values of more than three times the distance of the hundredth furthest row from the median add <c>8 log(1 + d)</c>, in units of that distance: they may be errors in the training rows.</para>
 /// <para>A row with NaN or infinity scores NaN and is not labelled; the trainer refuses such rows (see <see cref="VaeImputer"/>).</para>
 ///
 /// | | |
@@ -77,13 +84,22 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         var members = new List<AnomalyMember>();
         float[]? sample = null, terms = null;
         AnomalyRange? range = null;
+        AnomalyRarity? rarity = null;
+        AnomalyOutside? outside = null;
         for (int i = 0; i < _options.Members; i++)
         {
             var trained = VaeTraining.Run(_options.Training(features, i), features, data, null);
             // All members scale the features alike.
-            sample ??= AnomalyMember.Sample(data, trained.Model.Scale);
-            range ??= AnomalyRange.Of(sample, features);
-            var (member, own) = AnomalyMember.From(trained.Model.WithInputNames(names), sample, range);
+            if (sample is null)
+            {
+                sample = AnomalyMember.Sample(data, trained.Model.Scale);
+                range = AnomalyRange.Of(sample, features);
+                float[][] sorted = AnomalyMember.Sorted(sample, features);
+                var rows = data.Features.AsSpan(0, data.Rows * features);
+                rarity = AnomalyRarity.Of(sorted, rows);
+                outside = AnomalyOutside.Of(rows, trained.Model.Scale, sorted, rarity);
+            }
+            var (member, own) = AnomalyMember.From(trained.Model.WithInputNames(names), sample, range!, rarity);
             members.Add(member);
             terms ??= new float[own.Length];
             for (int row = 0; row < own.Length; row++)
@@ -92,13 +108,17 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
                 $"Member {i + 1} of {_options.Members}: loss {trained.History.Epochs[^1].Loss:G6}, {trained.History.ActiveUnits} of {trained.Model.LatentDimension} latent dimensions active."));
         }
 
-        var marginal = _options.IncludeMarginalTerm ? AnomalyMarginal.From(sample, features, terms) : null;
+        var marginal = _options.IncludeMarginalTerm ? AnomalyMarginal.From(sample!, features, terms, rarity) : null;
         string[]? slotNames = _options.ContributionsColumnName is null ? null : ColumnSlots.Names(input.Schema[column]);
-        byte[] graph = AnomalyGraph.Create(members, range!, _featureColumn, marginal, _options.ContributionsColumnName, slotNames);
-        float threshold = _options.Threshold ?? Threshold(graph, data, features);
+        // Training rows are not outside of themselves: their scores are the same whatever that counts.
+        float[] scores = Scores(Graph(outside!), data, features);
+        byte[] graph = Graph(outside!.Weighted(scores));
+        float threshold = _options.Threshold ?? (float)InputScale.Quantile(scores, 1 - (double)_options.Contamination);
         channel.Info(MessageSensitivity.None, Check.Invariant($"Trained on {data.Rows} rows of {features} features; rows with a score above {threshold:G6} are labelled."));
         return new VaeAnomalyTransformer(_context, graph, threshold, _featureColumn, features, _options.ContributionsColumnName, slotNames, input.Schema,
             names, _options.IgnoreSlotNames);
+
+        byte[] Graph(AnomalyOutside beyond) => AnomalyGraph.Create(members, range!, _featureColumn, marginal, _options.ContributionsColumnName, slotNames, rarity, beyond);
     }
 
     /// <summary>The columns that the fitted transform will give.</summary>
@@ -113,8 +133,8 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         return ColumnShapes.Append(_context, inputSchema, VaeAnomalyTransformer.Outputs(_options.ContributionsColumnName, features: 1, slotNames));
     }
 
-    /// <summary>The score that the wanted share of the training rows exceeds.</summary>
-    private float Threshold(byte[] graph, TrainingData data, int features)
+    /// <summary>Scores of the training rows, sorted.</summary>
+    private float[] Scores(byte[] graph, TrainingData data, int features)
     {
         using var session = new InferenceSession(graph);
         var scores = new float[data.Rows];
@@ -126,6 +146,6 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
             ((DenseTensor<float>)outputs[0].Value).Buffer.Span.CopyTo(scores.AsSpan(start));
         }
         Array.Sort(scores);
-        return (float)InputScale.Quantile(scores, 1 - (double)_options.Contamination);
+        return scores;
     }
 }
