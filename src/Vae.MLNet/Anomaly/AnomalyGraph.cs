@@ -15,9 +15,10 @@ internal static class AnomalyGraph
     /// <param name="slotNames">Its slot names, or null.</param>
     /// <param name="rarity">What values of features that have two, or mostly one, are worth, or null where there are none.</param>
     /// <param name="outside">The outside term, or null.</param>
+    /// <param name="neighbors">The neighbour term, or null.</param>
     public static byte[] Create(
         IReadOnlyList<AnomalyMember> members, AnomalyRange range, string input, AnomalyMarginal? marginal, string? contributions, string[]? slotNames,
-        AnomalyRarity? rarity = null, AnomalyOutside? outside = null)
+        AnomalyRarity? rarity = null, AnomalyOutside? outside = null, AnomalyNeighbors? neighbors = null)
     {
         var graph = new OnnxGraph("anomaly");
         int features = members[0].Model.FeatureCount;
@@ -57,9 +58,19 @@ internal static class AnomalyGraph
         if (outside is not null)
             each = graph.Add(each, Outside(graph, x, outside, features));
         string score = OutputColumn.VectorName(VaeAnomalyTransformer.ScoreColumn);
-        graph.Node("ReduceSum", [each, graph.Ints(1)], score, ("keepdims", 1L));
-        if (contributions is not null)
-            graph.Node("Identity", [each], contributions);
+        if (neighbors is null)
+        {
+            graph.Node("ReduceSum", [each, graph.Ints(1)], score, ("keepdims", 1L));
+            if (contributions is not null)
+                graph.Node("Identity", [each], contributions);
+        }
+        else
+        {
+            var (near, shares) = Near(graph, x, neighbors, features, contributions is not null);
+            graph.Node("Add", [graph.Sum(each, 1), near], score);
+            if (contributions is not null)
+                graph.Node("Add", [each, graph.Multiply(near, shares!)], contributions);
+        }
         graph.Output(score, OnnxType.Float, OnnxGraph.Batch, 1);
         if (contributions is not null)
         {
@@ -134,6 +145,32 @@ internal static class AnomalyGraph
             string beyond = graph.Node("Cast", [graph.Node("Greater", [turned, graph.Constant(name + ".at", at, own, most)])], null, ("to", (long)OnnxType.Float));
             return graph.Sum(graph.Multiply(beyond, graph.Constant(name + ".rise", rise, own, most)), 2, keep: false);
         }
+    }
+
+    /// <summary>The neighbour term, [N, 1], and on request the share that each feature has in the squared distances, [N, features].</summary>
+    private static (string Term, string? Shares) Near(OnnxGraph graph, string x, AnomalyNeighbors neighbors, int features, bool shares)
+    {
+        int rows = neighbors.Rows.Length / features;
+        string z = graph.Multiply(graph.Subtract(x, graph.Constant("neighbors.offset", neighbors.Scale.Offset, features)), graph.Constant("neighbors.factor", neighbors.Scale.Factor, features));
+        z = graph.Node("Min", [graph.Node("Max", [z, graph.Constant("neighbors.low", neighbors.Low, features)]), graph.Constant("neighbors.high", neighbors.High, features)]);
+        string known = graph.Constant("neighbors.rows", neighbors.Rows, rows, features);
+        var halves = new float[rows];
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < features; j++)
+                halves[i] += neighbors.Rows[i * features + j] * neighbors.Rows[i * features + j] / 2;
+        }
+        // Half of the squared distance without what all rows have in common.
+        string order = graph.Node("Gemm", [z, known, graph.Constant("neighbors.halves", halves, rows)], null, ("transB", 1L), ("alpha", -1f));
+        string nearest = graph.Nodes("TopK", [order, graph.Ints(neighbors.Neighbors)], 2, ("largest", 0L), ("axis", 1L))[1];
+        // The distances themselves from differences, which do not cancel.
+        string squares = graph.Square(graph.Subtract(graph.Node("Unsqueeze", [z, graph.Ints(1)]), graph.Node("Gather", [known, nearest], null, ("axis", 0L))));
+        string distance = graph.Mean(graph.Node("Sqrt", [graph.Sum(squares, 2, keep: false)]), 1);
+        string term = graph.Multiply(graph.Node("Log", [graph.Add(graph.Divide(distance, graph.Scalar(neighbors.Typical)), graph.Scalar(1))]), graph.Scalar(neighbors.Weight));
+        if (!shares)
+            return (term, null);
+        string own = graph.Sum(squares, 1, keep: false);
+        return (term, graph.Divide(own, graph.Node("Max", [graph.Sum(own, 1), graph.Scalar(1e-30f)])));
     }
 
     /// <summary>What a category counts none of whose slots is set, shared among them.</summary>

@@ -49,6 +49,15 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
     /// <summary>Scaled training rows, or an even sample of them where there are many.</summary>
     public static float[] Sample(TrainingData data, InputScale scale)
     {
+        int features = data.Features.Length / data.Rows;
+        float[] sample = Sample(data);
+        using var scope = NewDisposeScope();
+        return scale.Apply(tensor(sample, [sample.Length / features, features])).contiguous().data<float>().ToArray();
+    }
+
+    /// <summary>The same rows as they come.</summary>
+    public static float[] Sample(TrainingData data)
+    {
         int features = data.Features.Length / data.Rows, rows = Math.Min(data.Rows, MostRows);
         var sample = new float[rows * features];
         for (int i = 0; i < rows; i++)
@@ -56,8 +65,7 @@ internal sealed record AnomalyMember(VaeModel Model, float[] Spread)
             int row = (int)((long)i * data.Rows / rows);
             data.Features.AsSpan(row * features, features).CopyTo(sample.AsSpan(i * features));
         }
-        using var scope = NewDisposeScope();
-        return scale.Apply(tensor(sample, [rows, features])).contiguous().data<float>().ToArray();
+        return sample;
     }
 
     /// <summary>Each feature's values in scaled rows, sorted.</summary>

@@ -23,6 +23,17 @@ public sealed partial class VaeAnomalyTrainer
         /// </summary>
         public bool IncludeMarginalTerm { get; init; } = true;
 
+        /// <summary>
+        /// What is known of the training rows. Default <see cref="TrainingRows.Contaminated"/>: they may hold anomalies. With <see cref="TrainingRows.Clean"/>, no row is left out of
+        /// the training and the distance to the nearest training rows has the largest say.
+        /// </summary>
+        public TrainingRows TrainingRows { get; init; }
+
+        /// <summary>
+        /// Whether the score has the neighbour term, for which up to 2,000 training rows are kept in the model. Default true. See the remarks of <see cref="VaeAnomalyTrainer"/>.
+        /// </summary>
+        public bool IncludeNeighborTerm { get; init; } = true;
+
         /// <summary>Dimensions of the latent space. Default 0: a quarter of the features, rounded up.</summary>
         public int LatentDimension { get; init; }
 
@@ -46,9 +57,9 @@ public sealed partial class VaeAnomalyTrainer
 
         /// <summary>
         /// Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): the training data itself may hold anomalies, which the network should
-        /// not learn to reconstruct. Default 0.2. More of it makes the training slower to converge: where the rows are known to be clean, 0 needs fewer steps.
+        /// not learn to reconstruct. Default null: 0.2, and 0 with <see cref="TrainingRows.Clean"/>. More of it makes the training slower to converge.
         /// </summary>
-        public float TrimmedFraction { get; init; } = 0.2f;
+        public float? TrimmedFraction { get; init; }
 
         /// <summary>
         /// Output column for the contribution of each feature to the row's score, a vector of the size of the features whose sum is the score, with the input
@@ -80,6 +91,8 @@ public sealed partial class VaeAnomalyTrainer
                 throw Check.OutOfRange(nameof(Contamination), Contamination, "above 0 and at most 0.5");
             if (Threshold is { } threshold && !float.IsFinite(threshold))
                 throw Check.OutOfRange(nameof(Threshold), threshold, "finite");
+            if (!Enum.IsDefined(TrainingRows))
+                throw Check.OutOfRange(nameof(TrainingRows), TrainingRows, "a known kind");
             Check.InRange(Members, 1, 100);
             Check.AtLeast(Steps, 1);
             Check.AtLeast(LatentDimension, 0);
@@ -106,7 +119,7 @@ public sealed partial class VaeAnomalyTrainer
             Epochs = Steps,
             MaximumSteps = Steps,
             LearningRate = LearningRate,
-            TrimmedFraction = TrimmedFraction,
+            TrimmedFraction = TrimmedFraction ?? (TrainingRows == TrainingRows.Clean ? 0 : 0.2f),
             Seed = SeedStream.ToSeed(SeedStream.Mix((uint)Seed | (ulong)member << 32)),
             IgnoreSlotNames = IgnoreSlotNames,
             Device = Device,

@@ -23,11 +23,14 @@ internal static class AnomalyBenchmark
     private static readonly Method[] Methods =
     [
         new("Vae.MLNet", (rows, seed) => Detector(rows, new() { Seed = seed })),
+        new("for clean rows", (rows, seed) => Detector(rows, new() { Seed = seed, TrainingRows = TrainingRows.Clean })),
+        new("without neighbour term", (rows, seed) => Detector(rows, new() { Seed = seed, IncludeNeighborTerm = false })),
         new("without marginal term", (rows, seed) => Detector(rows, new() { Seed = seed, IncludeMarginalTerm = false })),
         new("half the steps", (rows, seed) => Detector(rows, new() { Seed = seed, Steps = 400 })),
         new("one member", (rows, seed) => Detector(rows, new() { Seed = seed, Members = 1 })),
         new("marginal score, no network", (rows, _) => Marginal(rows)),
         new("IsolationForest", IsolationForest),
+        new("kNN (k = 5)", (rows, _) => Neighbors(rows)),
         new("PCA residual", (rows, _) => PcaResidual(rows)),
         new("RandomizedPca", (rows, seed) => RandomizedPca(rows, seed, normalize: false)),
         new("RandomizedPca, standardised", (rows, seed) => RandomizedPca(rows, seed, normalize: true)),
@@ -36,17 +39,20 @@ internal static class AnomalyBenchmark
     /// <param name="args">Folder of .npz files with X [n, features] and y [n]; by default the folder anomaly of VAE_MLNET_DATA. Or "synthetic" for tables made up here.</param>
     public static void Run(string[] args)
     {
+        bool clean = args is ["clean", ..];
+        if (clean)
+            args = args[1..];
         if (args is ["synthetic"])
         {
-            Run(SyntheticTables.All());
+            Run(SyntheticTables.All(), clean);
             return;
         }
         string folder = args.Length > 0 ? args[0] : Path.Combine(
             Environment.GetEnvironmentVariable("VAE_MLNET_DATA") ?? throw new InvalidOperationException("Give a folder of .npz files or set VAE_MLNET_DATA."), "anomaly");
-        Run(Directory.GetFiles(folder, "*.npz").Order(StringComparer.Ordinal).Select(LabelledTable.Load).ToArray());
+        Run(Directory.GetFiles(folder, "*.npz").Order(StringComparer.Ordinal).Select(LabelledTable.Load).ToArray(), clean);
     }
 
-    private static void Run(LabelledTable[] tables)
+    private static void Run(LabelledTable[] tables, bool clean)
     {
         var auc = new double[Methods.Length, tables.Length];
         var seconds = new double[Methods.Length];
@@ -59,7 +65,7 @@ internal static class AnomalyBenchmark
             {
                 var order = SeedStream.Permutation(tables[t].Rows.Length, seed, Purpose.Split);
                 int split = (int)(0.7 * order.Length);
-                float[][] training = [.. order[..split].Select(i => tables[t].Rows[i])], test = [.. order[split..].Select(i => tables[t].Rows[i])];
+                float[][] training = [.. order[..split].Where(i => !clean || !tables[t].Labels[i]).Select(i => tables[t].Rows[i])], test = [.. order[split..].Select(i => tables[t].Rows[i])];
                 bool[] labels = [.. order[split..].Select(i => tables[t].Labels[i])];
                 for (int m = 0; m < Methods.Length; m++)
                 {
@@ -72,25 +78,34 @@ internal static class AnomalyBenchmark
                 }
             }
         }
-        Report(tables, auc, seconds);
+        Report(tables, auc, seconds, clean);
     }
 
-    private static void Report(LabelledTable[] tables, double[,] auc, double[] seconds)
+    private static void Report(LabelledTable[] tables, double[,] auc, double[] seconds, bool clean)
     {
-        var table = new Table().Title($"ROC AUC, mean of {Seeds} seeds").AddColumn("method");
+        var table = new Table().Title($"ROC AUC, mean of {Seeds} seeds, {(clean ? "trained on ordinary rows alone" : "contaminated training rows")}; minus: the first method's difference from it and its standard error").AddColumn("method");
         foreach (var set in tables)
             table.AddColumn(set.Name, column => column.RightAligned());
-        foreach (string name in new[] { "mean", "mean rank", "fit s" })
+        foreach (string name in new[] { "mean", "mean rank", "minus", "fit s" })
             table.AddColumn(name, column => column.RightAligned());
         for (int m = 0; m < Methods.Length; m++)
         {
             int method = m;
             var own = Enumerable.Range(0, tables.Length).Select(t => auc[method, t]).ToArray();
             double rank = Enumerable.Range(0, tables.Length).Average(t => 1 + Enumerable.Range(0, Methods.Length).Count(other => auc[other, t] > auc[method, t]));
-            table.AddRow([Methods[m].Name, .. own.Select(value => Text(value, "0.0")), Text(own.Average(), "0.0"), Text(rank, "0.0"), Text(seconds[m] / (Seeds * tables.Length), "0.000")]);
+            table.AddRow([Methods[m].Name, .. own.Select(value => Text(value, "0.0")), Text(own.Average(), "0.0"), Text(rank, "0.0"), Difference(auc, method), Text(seconds[m] / (Seeds * tables.Length), "0.000")]);
         }
         AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 240);
         AnsiConsole.Write(table);
+    }
+
+    /// <summary>What the first method has more, table by table: mean and standard error.</summary>
+    private static string Difference(double[,] auc, int method)
+    {
+        double[] differences = [.. Enumerable.Range(0, auc.GetLength(1)).Select(t => auc[0, t] - auc[method, t])];
+        double mean = differences.Average();
+        double error = Math.Sqrt(differences.Sum(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1) / differences.Length);
+        return method == 0 ? "" : Text(mean, "+0.0;-0.0") + " ± " + Text(error, "0.0");
     }
 
     /// <summary>Probability that an anomaly scores above an ordinary row, ties counting half (Mann and Whitney).</summary>
@@ -137,6 +152,22 @@ internal static class AnomalyBenchmark
     {
         var forest = new IsolationForest(rows, seed);
         return test => [.. test.Select(forest.Score)];
+    }
+
+    /// <summary>Mean distance to the five nearest training rows, features standardised.</summary>
+    private static Func<float[][], float[]> Neighbors(float[][] rows)
+    {
+        const int Count = 5;
+        int features = rows[0].Length;
+        float[] flat = [.. rows.SelectMany(row => row)];
+        var scale = InputScale.Fit(InputScaling.Standardize, flat, features);
+        return test =>
+        {
+            using var scope = NewDisposeScope();
+            var known = scale.Apply(tensor(flat, [rows.Length, features]));
+            var x = scale.Apply(tensor(test.SelectMany(row => row).ToArray(), [test.Length, features]));
+            return cdist(x, known).topk(Count, dim: 1, largest: false).values.mean([1]).data<float>().ToArray();
+        };
     }
 
     /// <summary>Squared residual of the projection on as many principal components as the autoencoder has latent dimensions, features standardised.</summary>

@@ -326,6 +326,40 @@ public sealed class VaeAnomalyTrainerTests
     }
 
     [TestMethod]
+    [DataRow(TrainingRows.Contaminated)]
+    [DataRow(TrainingRows.Clean)]
+    public void TrainingRows_ContributionsAddUp_AndAHoleIsFound(TrainingRows kind)
+    {
+        // A ring with nothing in its middle, which is an ordinary value of each feature.
+        var context = new MLContext(seed: 1);
+        var random = new Random(4);
+        AnomalyRows.Row[] rows = [.. Enumerable.Range(0, 600).Select(_ =>
+        {
+            double angle = 2 * Math.PI * random.NextDouble();
+            return new AnomalyRows.Row
+            {
+                Features = [.. Enumerable.Range(0, AnomalyRows.Features).Select(j => (float)(Math.Cos(angle + j) + 0.05 * AnomalyRows.Normal(random)))],
+            };
+        })];
+        var options = Small with { TrainingRows = kind, LatentDimension = 6 };
+        var test = AnomalyRows.View(context, rows.Take(50).Append(new() { Features = new float[AnomalyRows.Features] }));
+        using var model = context.Vae.AnomalyDetector("Features", options).Fit(AnomalyRows.View(context, rows));
+        foreach (var transformer in new[] { model, AnomalyRows.Reload(context, model, test.Schema) })
+        {
+            IDataView scored = transformer.Transform(test);
+            float[] scores = [.. scored.GetColumn<float>("Score")];
+            float[][] why = [.. scored.GetColumn<float[]>("Why")];
+            for (int i = 0; i < scores.Length; i++)
+                Assert.AreEqual(scores[i], why[i].Sum(), 1e-4 * scores[i]);
+            if (kind == TrainingRows.Clean)
+                Assert.AreEqual(scores.Max(), scores[^1], "The middle is far from every row.");
+        }
+        // The neighbour term alone makes the difference between both detectors of the same networks.
+        using var without = context.Vae.AnomalyDetector("Features", options with { IncludeNeighborTerm = false }).Fit(AnomalyRows.View(context, rows));
+        Assert.IsLessThan(model.Transform(test).GetColumn<float>("Score").Last(), without.Transform(test).GetColumn<float>("Score").Last());
+    }
+
+    [TestMethod]
     public void Options_OutOfRange()
     {
         var catalog = new MLContext().Vae;
@@ -335,6 +369,7 @@ public sealed class VaeAnomalyTrainerTests
         Refused<ArgumentOutOfRangeException>(new() { Contamination = float.NaN }, "Contamination");
         Refused<ArgumentOutOfRangeException>(new() { Threshold = float.NaN }, "Threshold");
         Refused<ArgumentOutOfRangeException>(new() { Members = 0 }, "Members");
+        Refused<ArgumentOutOfRangeException>(new() { TrainingRows = (TrainingRows)7 }, "TrainingRows");
         Refused<ArgumentOutOfRangeException>(new() { Steps = 0 }, "Steps");
         Refused<ArgumentOutOfRangeException>(new() { LearningRate = 0 }, "LearningRate");
         Refused<ArgumentException>(new() { ContributionsColumnName = "Score" }, "Score");

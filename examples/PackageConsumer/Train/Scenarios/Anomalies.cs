@@ -17,6 +17,8 @@ internal static class Anomalies
             HiddenLayers = [16],
             Steps = 300,
             Contamination = 0.05f,
+            TrainingRows = TrainingRows.Contaminated,
+            IncludeNeighborTerm = true,
             ContributionsColumnName = "Contributions",
         });
         Expect.That(trainer.GetOutputSchema(RowShape.Of<Measurement>(ml)).Any(column => column.Name == "PredictedLabel"),
