@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Vae.MLNet.Anomaly;
 
 /// <summary>
-/// The neighbour term: weight · log(1 + distance / typical), the distance the mean of those to the <see cref="Count"/> nearest of a set of training rows, features standardised (Ramaswamy,
-/// Rastogi and Shim 2000; Angiulli and Pizzuti 2002).
+/// The neighbour term: weight · log(1 + distance / typical), the distance the mean of those to the <see cref="Count"/> nearest of a set of
+/// training rows, features standardised (Ramaswamy, Rastogi and Shim 2000; Angiulli and Pizzuti 2002).
 /// </summary>
 /// <param name="Scale">Standardises the features.</param>
 /// <param name="Rows">The standardised training rows, one after the other.</param>
@@ -118,7 +118,7 @@ internal sealed record AnomalyNeighbors(InputScale Scale, float[] Rows, float[] 
             int count = Math.Min(Block, probes.Length - start);
             var x = tensor(all.AsSpan(start * features, count * features).ToArray(), [count, features]);
             var product = x.mm(own.t());
-            float[] squared = (norms - product - product + x.square().sum(1, keepdim: true)).contiguous().data<float>().ToArray();
+            float[] squared = (norms - product - (product - x.square().sum(1, keepdim: true))).contiguous().data<float>().ToArray();
             for (int i = 0; i < count; i++)
             {
                 var row = squared.AsSpan(i * chosen.Length, chosen.Length);

@@ -24,15 +24,17 @@ public sealed partial class VaeAnomalyTrainer
         public bool IncludeMarginalTerm { get; init; } = true;
 
         /// <summary>
-        /// What is known of the training rows. Default <see cref="TrainingRows.Contaminated"/>: they may hold anomalies. With <see cref="TrainingRows.Clean"/>, no row is left out of
-        /// the training and the distance to the nearest training rows has the largest say.
+        /// What is known of the training rows. Default <see cref="TrainingRows.Contaminated"/>: they may hold anomalies. With <see
+        /// cref="TrainingRows.Clean"/>, no row is left out of the training and the distance to the nearest training rows has the largest say.
         /// </summary>
         public TrainingRows TrainingRows { get; init; }
 
         /// <summary>
-        /// Whether the score has the neighbour term, for which up to 2,000 training rows are kept in the model. Default true. See the remarks of <see cref="VaeAnomalyTrainer"/>.
+        /// Whether the score has the neighbour term, for which up to 2,000 training rows are kept in the model. Default null: with <see
+        /// cref="TrainingRows.Clean"/> alone; among contaminated rows its gain was within noise. See the remarks of <see
+        /// cref="VaeAnomalyTrainer"/>.
         /// </summary>
-        public bool IncludeNeighborTerm { get; init; } = true;
+        public bool? IncludeNeighborTerm { get; init; }
 
         /// <summary>Dimensions of the latent space. Default 0: a quarter of the features, rounded up.</summary>
         public int LatentDimension { get; init; }
@@ -57,7 +59,8 @@ public sealed partial class VaeAnomalyTrainer
 
         /// <summary>
         /// Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): the training data itself may hold anomalies, which the network should
-        /// not learn to reconstruct. Default null: 0.2, and 0 with <see cref="TrainingRows.Clean"/>. More of it makes the training slower to converge.
+        /// not learn to reconstruct. Default null: 0.2, and 0 with <see cref="TrainingRows.Clean"/>. More of it makes the training slower to
+        /// converge.
         /// </summary>
         public float? TrimmedFraction { get; init; }
 

@@ -120,7 +120,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         var marginal = _options.IncludeMarginalTerm ? AnomalyMarginal.From(sample!, features, terms, rarity) : null;
         bool clean = _options.TrainingRows == TrainingRows.Clean;
         AnomalyNeighbors? neighbors = null;
-        if (_options.IncludeNeighborTerm)
+        if (_options.IncludeNeighborTerm ?? clean)
         {
             float[] plain = [.. terms!.Select((term, i) => marginal is null ? term : term + marginal.Weight * marginal.Term(sample.AsSpan(i * features, features), rarity))];
             neighbors = AnomalyNeighbors.From(AnomalyMember.Sample(data), features, plain, terms!, clean ? 1 : NeighborsKept, clean ? CleanNeighborShare : NeighborShare);
