@@ -1,7 +1,7 @@
-using Color = ScottPlot.Color;
 using ScottPlot;
 using Vae.MLNet.Evaluation;
 using Vae.MLNet.Samples;
+using Color = ScottPlot.Color;
 
 namespace Vae.MLNet.Tool;
 

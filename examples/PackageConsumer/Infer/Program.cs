@@ -51,6 +51,20 @@ var one = new float[12];
 sampler.Decode(from, sampler.Noise(1, seed: 4), one);
 Expect.Near(sampler.Interpolate(from, to, steps: 5, seed: 4).Output(0), one, 1e-3, "a film starts at its first latent");
 
+// Of the shapes drawn, those that pass for frames.
+var critic = VaeCritic.Load(Path.Combine(folder, "critic.onnx"));
+byte[] criticFile = File.ReadAllBytes(Path.Combine(folder, "critic.onnx"));
+using var criticInMemory = VaeCritic.Load(criticFile);
+using var streamedCritic = VaeCritic.Load(new MemoryStream(criticFile));
+Expect.That(critic is { FeatureCount: 12 } && critic.Metadata["vae.kind"] == "critic" && critic.CertainLogRatio == streamedCritic.CertainLogRatio, "the critic is read");
+var kept = sampler.Sample(20, seed: 3, new() { Critic = critic, Keep = shape => float.IsFinite(shape[0]), MaximumTries = 100_000 });
+Expect.That(kept.Count == 20 && kept.Drawn >= 20 && kept.Acceptance is > 0 and <= 1, "shapes are kept by the critic");
+var ratios = new float[20];
+critic.LogRatios(kept.Outputs.Span, ratios);
+Expect.That(ratios.All(ratio => criticInMemory.KeepProbability(ratio) is > 0 and <= 1), "what was kept can be kept");
+Expect.That(sampler.Interpolate(from, to, steps: 3, seed: 4, critic: critic).Count == 3, "a film can be chosen by the critic");
+critic.Dispose();
+
 // Every public entry point once.
 EntryPoints.Call(folder);
 

@@ -36,6 +36,7 @@ var chainDecoder = ml.Vae.FitChainDecoder(vae, conformations.Transform(training)
     BatchSize = 32,
     LearningRate = 2e-3f,
     ValidationFraction = 0.1f,
+    Symmetries = ChainSymmetries.Mirror | ChainSymmetries.Direction,
     Threads = 1,
     Progress = new Counter(report => reports += report is { Steps: 200, Step: > 0 } ? 1 : 0),
     CancellationToken = CancellationToken.None,
@@ -45,6 +46,9 @@ if (chainDecoder is not { Beads: 6, Dimensions: 2, LatentDimension: 2 } || repor
     || chainDecoder.Checks[^1] is not { Step: 200, NegativeLogLikelihood: < 0 })
     return Fail("The decoder of chains is another one.");
 ml.Model.Save(conformations, training.Schema, Path.Combine(folder, "conformations.zip"));
+// Reconstructions are what the autoencoder makes of frames: they give themselves away by their bonds.
+var reconstructions = ml.Transforms.CopyColumns("Aligned", "Reconstruction").Fit(conformations.Transform(training)).Transform(conformations.Transform(training));
+Critics.Run(ml, conformations.Transform(training), reconstructions, "Aligned", folder);
 
 double error = 0, spread = 0;
 var reconstructed = conformations.Transform(held);

@@ -226,7 +226,7 @@ internal sealed class OnnxGraph
 
     public byte[] ToBytes() => Build().ToByteArray();
 
-    private static string Suffix(Array values) => values is string[] ? "strings" : values is float[] ? "floats" : "int64s";
+    private static string Suffix(Array values) => values is string[]? "strings" : values is float[]? "floats" : "int64s";
 
     private string Shared(string stem, OnnxType type, ReadOnlySpan<byte> bytes, ReadOnlySpan<long> shape)
     {

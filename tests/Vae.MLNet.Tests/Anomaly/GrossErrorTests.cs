@@ -211,7 +211,14 @@ public sealed class GrossErrorTests
         {
             var changed = new Passenger
             {
-                Sex = man.Sex, Age = man.Age, Siblings = man.Siblings, Parents = man.Parents, Fare = man.Fare, Class = man.Class, Who = man.Who, Town = man.Town,
+                Sex = man.Sex,
+                Age = man.Age,
+                Siblings = man.Siblings,
+                Parents = man.Parents,
+                Fare = man.Fare,
+                Class = man.Class,
+                Who = man.Who,
+                Town = man.Town,
             };
             change(changed);
             return Scores(model, context.Data.LoadFromEnumerable([changed])).Single();
