@@ -40,7 +40,8 @@ internal static class ComparedTables
                     $"'{file.Path}' has rows of {string.Join(" x ", file.Shape)} numbers; '{files[0].Path}' has rows of {string.Join(" x ", files[0].Shape)}.");
             }
         }
-        var (real, generated, training) = SampleReader.Read(files[0].View, files[1].View, new() { Training = files.Length > 2 ? files[2].View : null, CancellationToken = cancellationToken });
+        var (real, generated, training) = SampleReader.Read(
+            files[0].View, files[1].View, files.Length > 2 ? files[2].View : null, [], nameof(VaeCatalog.CompareSamples), cancellationToken);
         return training is null ? [real, generated] : [real, generated, training];
     }
 
