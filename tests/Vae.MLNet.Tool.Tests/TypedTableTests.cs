@@ -137,6 +137,11 @@ public sealed class TypedTableTests
         Assert.IsGreaterThan(45, rows.Count(row => row[3] == "False"));
         _sandbox.Json("synthesize", _model, "--count", "30", "--exclude", _people, "-o", _sandbox.Path("other.csv"));
         Assert.IsFalse(Rows(_sandbox.Path("other.csv")).Select(row => string.Join(',', row)).Intersect(Rows(_people).Select(row => string.Join(',', row.Skip(1)))).Any());
+        // With a critic: what it found is told, and the rows are other ones of the same columns.
+        var judged = _sandbox.Json("synthesize", _model, "--count", "60", "--seed", "7", "--critic", _people, "-o", _sandbox.Path("kept.csv"));
+        Assert.IsTrue(judged.GetProperty("criticAuc").GetDouble() is > 0.2 and < 1);
+        Assert.IsTrue(judged.GetProperty("criticAcceptance").GetDouble() is > 0 and <= 1);
+        Assert.HasCount(61, File.ReadAllLines(_sandbox.Path("kept.csv")));
         Fails(ExitCodes.Usage, "--where has to be column=value; it is 'town=Lima', and the columns are city, height", "synthesize", _model, "--where", "town=Lima", "-o", _sandbox.Path("x.csv"));
         Fails(ExitCodes.Usage, "never had the value 'Rome'", "synthesize", _model, "--where", "city=Rome", "-o", _sandbox.Path("x.csv"));
         Fails(ExitCodes.Usage, "names the column 'city' twice", "synthesize", _model, "--where", "city=Lima", "--where", "city=Oslo", "-o", _sandbox.Path("x.csv"));
