@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Vae.MLNet.Inference;
 
 /// <summary>How samples are drawn.</summary>
@@ -23,6 +26,13 @@ public sealed record SampleOptions
 
     /// <summary>Rows drawn at most for each one that is wanted, with a critic or a rule. Default 1,000.</summary>
     public int MaximumTries { get; init; } = 1000;
+
+    private bool PrintMembers(StringBuilder builder)
+    {
+        builder.Append(CultureInfo.InvariantCulture, $"Noise = {Noise}, Temperature = {Temperature}, Critic = {Critic}, ")
+            .Append(CultureInfo.InvariantCulture, $"Keep = {(Keep is null ? "" : "given")}, MaximumTries = {MaximumTries}");
+        return true;
+    }
 
     internal SampleOptions Validate()
     {

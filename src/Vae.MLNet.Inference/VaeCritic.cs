@@ -117,6 +117,10 @@ public sealed class VaeCritic : IDisposable
     public double KeepProbability(float logRatio) =>
         float.IsNaN(logRatio) ? 0 : Math.Exp(Math.Min(0, logRatio - (double)CertainLogRatio));
 
+    /// <summary>What it judges.</summary>
+    /// <returns>A few words.</returns>
+    public override string ToString() => Guard.Invariant($"critic of rows of {FeatureCount} numbers");
+
     /// <summary>Frees the model once the calls in flight have ended; later calls throw.</summary>
     public void Dispose() => _session.Dispose();
 }

@@ -24,14 +24,14 @@ public sealed partial class VaeAnomalyTrainer
         public bool IncludeMarginalTerm { get; init; } = true;
 
         /// <summary>
-        /// What is known of the training rows. Default <see cref="TrainingRows.Contaminated"/>: they may hold anomalies. With <see
-        /// cref="TrainingRows.Clean"/>, no row is left out of the training and the distance to the nearest training rows has the largest say.
+        /// What is known of the training rows. Default <see cref="AnomalyTrainingRows.Contaminated"/>: they may hold anomalies. With <see
+        /// cref="AnomalyTrainingRows.Clean"/>, no row is left out of the training and the distance to the nearest training rows has the largest say.
         /// </summary>
-        public TrainingRows TrainingRows { get; init; }
+        public AnomalyTrainingRows TrainingRows { get; init; }
 
         /// <summary>
         /// Whether the score has the neighbour term, for which up to 2,000 training rows are kept in the model. Default null: with <see
-        /// cref="TrainingRows.Clean"/> alone; among contaminated rows its gain was within noise. See the remarks of <see
+        /// cref="AnomalyTrainingRows.Clean"/> alone; among contaminated rows its gain was within noise. See the remarks of <see
         /// cref="VaeAnomalyTrainer"/>.
         /// </summary>
         public bool? IncludeNeighborTerm { get; init; }
@@ -59,7 +59,7 @@ public sealed partial class VaeAnomalyTrainer
 
         /// <summary>
         /// Share of each batch's rows, those with the largest loss, left out of its gradient, in [0, 1): the training data itself may hold anomalies, which the network should
-        /// not learn to reconstruct. Default null: 0.2, and 0 with <see cref="TrainingRows.Clean"/>. More of it makes the training slower to
+        /// not learn to reconstruct. Default null: 0.2, and 0 with <see cref="AnomalyTrainingRows.Clean"/>. More of it makes the training slower to
         /// converge.
         /// </summary>
         public float? TrimmedFraction { get; init; }
@@ -122,7 +122,7 @@ public sealed partial class VaeAnomalyTrainer
             Epochs = Steps,
             MaximumSteps = Steps,
             LearningRate = LearningRate,
-            TrimmedFraction = TrimmedFraction ?? (TrainingRows == TrainingRows.Clean ? 0 : 0.2f),
+            TrimmedFraction = TrimmedFraction ?? (TrainingRows == AnomalyTrainingRows.Clean ? 0 : 0.2f),
             Seed = SeedStream.ToSeed(SeedStream.Mix((uint)Seed | (ulong)member << 32)),
             IgnoreSlotNames = IgnoreSlotNames,
             Device = Device,

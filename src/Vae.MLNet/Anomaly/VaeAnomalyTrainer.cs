@@ -35,7 +35,7 @@ namespace Vae.MLNet;
 /// end. Within the range, single values of more than three times the distance of the hundredth furthest row from the median add <c>8 log(1 + d)</c>, in units of that distance: they may be errors in the training rows.</para>
 /// <para>The neighbour term is <c>v log(1 + D / D0)</c>: D the mean distance to the five nearest of up to 2,000 training rows, standardised and kept in the model, D0 the training rows' median. Where the
 /// training rows may hold anomalies, the fifth of them with the largest scores are no neighbours, and v makes the term's interquartile range half of the reconstruction term's;
-/// where they are clean (<see cref="TrainingRows.Clean"/>), all may be, v makes it twice that and w is halved. A feature's contribution has its share of the squared distances.</para>
+/// where they are clean (<see cref="AnomalyTrainingRows.Clean"/>), all may be, v makes it twice that and w is halved. A feature's contribution has its share of the squared distances.</para>
 /// <para>A row with NaN or infinity scores NaN and is not labelled; the trainer refuses such rows (see <see cref="VaeImputer"/>).</para>
 ///
 /// | | |
@@ -118,7 +118,7 @@ public sealed partial class VaeAnomalyTrainer : IEstimator<VaeAnomalyTransformer
         }
 
         var marginal = _options.IncludeMarginalTerm ? AnomalyMarginal.From(sample!, features, terms, rarity) : null;
-        bool clean = _options.TrainingRows == TrainingRows.Clean;
+        bool clean = _options.TrainingRows == AnomalyTrainingRows.Clean;
         AnomalyNeighbors? neighbors = null;
         if (_options.IncludeNeighborTerm ?? clean)
         {

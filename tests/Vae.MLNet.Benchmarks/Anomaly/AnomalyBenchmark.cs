@@ -23,9 +23,9 @@ internal static class AnomalyBenchmark
     private static Method[] Methods(bool clean) =>
     [
         // Told what the rows are; then told the other.
-        new("Vae.MLNet", (rows, seed) => Detector(rows, new() { Seed = seed, TrainingRows = clean ? TrainingRows.Clean : TrainingRows.Contaminated })),
+        new("Vae.MLNet", (rows, seed) => Detector(rows, new() { Seed = seed, TrainingRows = clean ? AnomalyTrainingRows.Clean : AnomalyTrainingRows.Contaminated })),
         new(clean ? "told contaminated" : "told clean",
-            (rows, seed) => Detector(rows, new() { Seed = seed, TrainingRows = clean ? TrainingRows.Contaminated : TrainingRows.Clean })),
+            (rows, seed) => Detector(rows, new() { Seed = seed, TrainingRows = clean ? AnomalyTrainingRows.Contaminated : AnomalyTrainingRows.Clean })),
         new("neighbour term in both", (rows, seed) => Detector(rows, new() { Seed = seed, IncludeNeighborTerm = true })),
         new("without marginal term", (rows, seed) => Detector(rows, new() { Seed = seed, IncludeMarginalTerm = false })),
         new("half the steps", (rows, seed) => Detector(rows, new() { Seed = seed, Steps = 400 })),

@@ -326,9 +326,9 @@ public sealed class VaeAnomalyTrainerTests
     }
 
     [TestMethod]
-    [DataRow(TrainingRows.Contaminated)]
-    [DataRow(TrainingRows.Clean)]
-    public void TrainingRows_ContributionsAddUp_AndAHoleIsFound(TrainingRows kind)
+    [DataRow(AnomalyTrainingRows.Contaminated)]
+    [DataRow(AnomalyTrainingRows.Clean)]
+    public void TrainingRows_ContributionsAddUp_AndAHoleIsFound(AnomalyTrainingRows kind)
     {
         // A ring with nothing in its middle, which is an ordinary value of each feature.
         var context = new MLContext(seed: 1);
@@ -341,7 +341,7 @@ public sealed class VaeAnomalyTrainerTests
                 Features = [.. Enumerable.Range(0, AnomalyRows.Features).Select(j => (float)(Math.Cos(angle + j) + 0.05 * AnomalyRows.Normal(random)))],
             };
         })];
-        var options = Small with { TrainingRows = kind, LatentDimension = 6 };
+        var options = Small with { TrainingRows = kind, IncludeNeighborTerm = true, LatentDimension = 6 };
         var test = AnomalyRows.View(context, rows.Take(50).Append(new() { Features = new float[AnomalyRows.Features] }));
         using var model = context.Vae.AnomalyDetector("Features", options).Fit(AnomalyRows.View(context, rows));
         foreach (var transformer in new[] { model, AnomalyRows.Reload(context, model, test.Schema) })
@@ -351,7 +351,7 @@ public sealed class VaeAnomalyTrainerTests
             float[][] why = [.. scored.GetColumn<float[]>("Why")];
             for (int i = 0; i < scores.Length; i++)
                 Assert.AreEqual(scores[i], why[i].Sum(), 1e-4 * scores[i]);
-            if (kind == TrainingRows.Clean)
+            if (kind == AnomalyTrainingRows.Clean)
                 Assert.AreEqual(scores.Max(), scores[^1], "The middle is far from every row.");
         }
         // The neighbour term alone makes the difference between both detectors of the same networks.
@@ -369,7 +369,7 @@ public sealed class VaeAnomalyTrainerTests
         Refused<ArgumentOutOfRangeException>(new() { Contamination = float.NaN }, "Contamination");
         Refused<ArgumentOutOfRangeException>(new() { Threshold = float.NaN }, "Threshold");
         Refused<ArgumentOutOfRangeException>(new() { Members = 0 }, "Members");
-        Refused<ArgumentOutOfRangeException>(new() { TrainingRows = (TrainingRows)7 }, "TrainingRows");
+        Refused<ArgumentOutOfRangeException>(new() { TrainingRows = (AnomalyTrainingRows)7 }, "TrainingRows");
         Refused<ArgumentOutOfRangeException>(new() { Steps = 0 }, "Steps");
         Refused<ArgumentOutOfRangeException>(new() { LearningRate = 0 }, "LearningRate");
         Refused<ArgumentException>(new() { ContributionsColumnName = "Score" }, "Score");

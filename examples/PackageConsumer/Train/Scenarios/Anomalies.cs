@@ -17,7 +17,7 @@ internal static class Anomalies
             HiddenLayers = [16],
             Steps = 300,
             Contamination = 0.05f,
-            TrainingRows = TrainingRows.Contaminated,
+            TrainingRows = AnomalyTrainingRows.Contaminated,
             IncludeNeighborTerm = true,
             ContributionsColumnName = "Contributions",
         });

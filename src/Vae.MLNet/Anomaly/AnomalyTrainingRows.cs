@@ -1,7 +1,7 @@
 namespace Vae.MLNet;
 
 /// <summary>What is known of the rows that an anomaly detector is trained on; each has defaults of its own.</summary>
-public enum TrainingRows
+public enum AnomalyTrainingRows
 {
     /// <summary>They may hold anomalies, which are not to be learnt.</summary>
     Contaminated,
