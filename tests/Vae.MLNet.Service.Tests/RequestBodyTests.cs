@@ -221,6 +221,9 @@ public sealed class RequestBodyTests
     /// <summary>A connection on which what is sent is up to the test.</summary>
     private sealed class Wire(TcpClient client) : IDisposable
     {
+        // Taken once: after a write that failed the client gives none, and the answer may still be there to be read.
+        private readonly NetworkStream _stream = client.GetStream();
+
         public static async Task<Wire> OpenAsync(ServiceUnderTest service, int? receiveBuffer = null)
         {
             var client = new TcpClient { NoDelay = true };
@@ -231,14 +234,14 @@ public sealed class RequestBodyTests
             return new(client);
         }
 
-        public async Task SendAsync(string text) => await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(text));
+        public async Task SendAsync(string text) => await _stream.WriteAsync(Encoding.ASCII.GetBytes(text));
 
         public async Task<string> ReadHeadAsync()
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
             var head = new StringBuilder();
             byte[] one = new byte[1];
-            while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal) && await client.GetStream().ReadAsync(one, deadline.Token) == 1)
+            while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal) && await _stream.ReadAsync(one, deadline.Token) == 1)
                 head.Append((char)one[0]);
             return head.ToString();
         }
@@ -250,7 +253,7 @@ public sealed class RequestBodyTests
             byte[] piece = new byte[4096];
             try
             {
-                for (int count; (count = await client.GetStream().ReadAsync(piece, deadline.Token)) > 0;)
+                for (int count; (count = await _stream.ReadAsync(piece, deadline.Token)) > 0;)
                     text.Write(piece, 0, count);
             }
             catch (IOException)
