@@ -2,6 +2,8 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Vae.MLNet;
 
+namespace PackageConsumer;
+
 /// <summary>Rows that give themselves away, and those that do not.</summary>
 internal static class Critics
 {
