@@ -67,7 +67,12 @@ internal sealed class SynthesizeCommand : ToolCommand
         string[] columns = [.. rows.Schema.Select(column => column.Name)];
         List<(string, string)> facts = [("rows", Invariant($"{arguments.GetValue(_count)}")), ("columns", string.Join(", ", columns))];
         if (critic is not null)
-            facts.Add(("critic", Invariant($"told rows apart with AUC {critic.Auc:F3} (0.5: not at all); about {critic.Acceptance:P0} of the rows drawn were kept")));
+        {
+            string found = critic.Auc > 0.5
+                ? Invariant($"told rows apart with AUC {critic.Auc:F3} (0.5: not at all)")
+                : Invariant($"could not tell rows apart (AUC {critic.Auc:F3})");
+            facts.Add(("critic", Invariant($"{found}; about {critic.Acceptance:P0} of the rows drawn were kept")));
+        }
         terminal.Result(new { file = output, rows = arguments.GetValue(_count), columns, criticAuc = critic?.Auc, criticAcceptance = critic?.Acceptance },
             Terminal.Facts(output, [.. facts]));
 

@@ -121,13 +121,18 @@ internal static class ChainGraphs
                 _graph.Node("Clip", [known, _graph.Scalar(-LargestLatent), _graph.Scalar(LargestLatent)]),
                 _graph.Constant("chain.first.scale", first.Scale, latent));
             // Squares are left out that all frames have in common: softmax does not see them.
-            float[] squares = [.. Enumerable.Range(0, frames).Select(f => -0.5f * first.Latents.AsSpan(f * latent, latent).ToArray().Sum(value => value * value))];
+            float[] squares = [.. first.Latents.Chunk(latent).Select(z => -0.5f * z.Sum(value => value * value))];
             string nearness = _graph.Linear(
-                scaled, _graph.Constant("chain.first.latents", first.Latents, frames, latent), _graph.Constant("chain.first.squares", squares, frames));
-            string shares = _graph.Node("CumSum", [_graph.Node("Softmax", [nearness], null, ("axis", 1L)), _graph.LongConstant("chain.first.axis", 1)]);
-            string below = _graph.Node("Cast", [_graph.Node("LessOrEqual", [shares, _graph.Columns(_noise, _d, _d + 1)])], null, ("to", (long)OnnxType.Int64));
+                scaled,
+                _graph.Constant("chain.first.latents", first.Latents, frames, latent),
+                _graph.Constant("chain.first.squares", squares, frames));
+            string softmax = _graph.Node("Softmax", [nearness], null, ("axis", 1L));
+            string shares = _graph.Node("CumSum", [softmax, _graph.LongConstant("chain.first.axis", 1)]);
+            string passed = _graph.Node("LessOrEqual", [shares, _graph.Columns(_noise, _d, _d + 1)]);
+            string below = _graph.Node("Cast", [passed], null, ("to", (long)OnnxType.Int64));
             string taken = _graph.Node("Min", [_graph.Sum(below, 1, keep: false), _graph.LongConstant("chain.first.last", frames - 1)]);
-            return _graph.Add(mean, _graph.Node("Gather", [_graph.Constant("chain.first.offsets", first.Offsets, frames, _d), taken], null, ("axis", 0L)));
+            string offsets = _graph.Constant("chain.first.offsets", first.Offsets, frames, _d);
+            return _graph.Add(mean, _graph.Node("Gather", [offsets, taken], null, ("axis", 0L)));
         }
 
         private string Silu(string x) => _graph.Multiply(x, _graph.Node("Sigmoid", [x]));

@@ -202,7 +202,10 @@ internal sealed class ChainTraining
         if (augmented)
         {
             for (int row = 0; row < rows.Length; row++)
-                ChainSymmetry.Apply(_options.Symmetries, random, batch.ShapeOf(row), batch.Ghosts.AsSpan(row * _shape.Size, _shape.Size), _shape.Dimensions);
+            {
+                var ghosts = batch.Ghosts.AsSpan(row * _shape.Size, _shape.Size);
+                ChainSymmetry.Apply(_options.Symmetries, random, batch.ShapeOf(row), ghosts, _shape.Dimensions);
+            }
         }
         int count = rows.Length;
         slices.Run(kernels.Length, part =>

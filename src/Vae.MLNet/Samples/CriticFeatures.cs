@@ -102,10 +102,10 @@ internal sealed class CriticFeatures
         }
         var all = new CriticFeatures([.. features]);
         // What is the same for all rows tells nothing.
-        return new([.. features.Where((feature, f) =>
-            Varies(all.Values(real, f), all.Values(real, f)[0]) || Varies(all.Values(generated, f), all.Values(real, f)[0]))]);
+        return new([.. features.Where((_, f) => Varies(all.Values(real, f), all.Values(generated, f)))]);
 
-        static bool Varies(float[] values, float first) => values.AsSpan().ContainsAnyExcept(first);
+        static bool Varies(float[] first, float[] second) =>
+            first.AsSpan().ContainsAnyExcept(first[0]) || second.AsSpan().ContainsAnyExcept(first[0]);
     }
 
     /// <summary>Rows of features.</summary>
@@ -175,12 +175,14 @@ internal sealed class CriticFeatures
     private static IEnumerable<CriticFeature> OfNumbers(int c, float[] real, float[] generated)
     {
         float[] present = [.. real.Where(number => !float.IsNaN(number)).Order()];
-        yield return new ValueFeature(c, present.Length == 0 ? 0 : Math.Clamp(present[present.Length / 2], -ValueFeature.Huge, ValueFeature.Huge));
+        float middle = present.Length == 0 ? 0 : present[present.Length / 2];
+        yield return new ValueFeature(c, Math.Clamp(middle, -ValueFeature.Huge, ValueFeature.Huge));
         if (present.Length < real.Length || generated.Any(float.IsNaN))
             yield return new MissingFeature(c);
         // Zero and minus zero are one number to some runtimes and two to others.
         var counts = present.Where(number => number != 0).CountBy(number => number).Where(pair => pair.Value >= FewestCounted)
-            .OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).Take(MostCounted).ToDictionary(pair => pair.Key, pair => MathF.Log2(1 + pair.Value));
+            .OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).Take(MostCounted)
+            .ToDictionary(pair => pair.Key, pair => MathF.Log2(1 + pair.Value));
         if (counts.Values.Sum(log => Math.Pow(2, log) - 1) > Repeated * present.Length)
             yield return new RepeatFeature(c, counts);
     }

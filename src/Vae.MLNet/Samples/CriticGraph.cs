@@ -40,14 +40,14 @@ internal static class CriticGraph
                 });
             }
         }
-        bool truth(int column) => inputs.SelectMany(input => Enumerable.Repeat(input, input.Size ?? 1)).ElementAt(column).RawType == typeof(bool);
+        bool[] truths = [.. inputs.SelectMany(input => Enumerable.Repeat(input.RawType == typeof(bool), input.Size ?? 1))];
         var parts = new List<string>();
         if (dimensions > 0)
             parts.Add(Conformation(graph, inputs[0], features, dimensions));
         else
         {
             foreach (var feature in features.All)
-                parts.Add(Part(graph, feature, Column(feature.Column), truth(feature.Column)));
+                parts.Add(Part(graph, feature, Column(feature.Column), truths[feature.Column]));
         }
         string ratio;
         if (features.All.Count == 0 || training.Trees == 0)
@@ -109,7 +109,8 @@ internal static class CriticGraph
             string place = isTruth
                 ? graph.Node("Where", [Cast(graph, column, OnnxType.Bool), Place("True"), Place("False")])
                 : graph.Lookup(column, keys, Enumerable.Range(1, keys.Length).Select(i => (long)i).ToArray(), 0L);
-            return graph.Node("Gather", [graph.Constant(Check.Invariant($"values.{feature.Column}.{feature.GetType().Name}"), table, table.Length), place], null, ("axis", 0L));
+            string name = Check.Invariant($"values.{feature.Column}.{feature.GetType().Name}");
+            return graph.Node("Gather", [graph.Constant(name, table, table.Length), place], null, ("axis", 0L));
 
             string Place(string text) => graph.LongConstant("truth", Array.IndexOf(keys, text) + 1);
         }
@@ -136,7 +137,8 @@ internal static class CriticGraph
                 : [.. ((ExtremeFeature)feature).Pairs];
             string some = Picked(distances, Check.Invariant($"feature.{f}"), own.Select(pair => (long)Array.IndexOf(pairs, pair)));
             parts.Add(own.Length == 1 ? some
-                : graph.Node(((ExtremeFeature)feature).IsLeast ? "ReduceMin" : "ReduceMax", [some], null, ("axes", new[] { 1L }), ("keepdims", 1L)));
+                : graph.Node(
+                    ((ExtremeFeature)feature).IsLeast ? "ReduceMin" : "ReduceMax", [some], null, ("axes", new[] { 1L }), ("keepdims", 1L)));
         }
         return parts.Count == 1 ? parts[0] : graph.Node("Concat", [.. parts], null, ("axis", 1L));
 

@@ -34,7 +34,11 @@ internal sealed record CriticTraining(
         int begun = 0;
         try
         {
-            var parallel = new ParallelOptions { CancellationToken = options.CancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount };
+            var parallel = new ParallelOptions
+            {
+                CancellationToken = options.CancellationToken,
+                MaxDegreeOfParallelism = Environment.ProcessorCount,
+            };
             Parallel.For(0, folds, parallel, f =>
             {
                 lock (fitted)
@@ -79,7 +83,8 @@ internal sealed record CriticTraining(
         double[] ratios = [.. chosen.Skip(real.Length).Select(score => best.Slope * score + best.Offset - prior)];
         double bound = Quantile([.. ratios.Order()], options.CertainQuantile);
         double acceptance = ratios.Average(ratio => Math.Exp(Math.Min(0, ratio - bound)));
-        var test = RankTest.Of([.. chosen.Take(real.Length).Select(score => (float)score)], [.. chosen.Skip(real.Length).Select(score => (float)score)]);
+        float[] ranked = Array.ConvertAll(chosen, score => (float)score);
+        var test = RankTest.Of(ranked[..real.Length], ranked[real.Length..]);
         return new(fitted, best.Trees, best.Slope, best.Offset - prior, bound, acceptance, test.Auc, Math.Sqrt(test.Variance));
 
         void Deal(int from, int count, int index)

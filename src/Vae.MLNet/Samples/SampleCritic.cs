@@ -91,7 +91,8 @@ public sealed class SampleCritic
         if (Math.Min(first.Rows, second.Rows) < 2 * options.Folds)
         {
             throw new InvalidOperationException(Check.Invariant(
-                $"{Operation}: {options.Folds} parts need {2 * options.Folds} rows of each kind; there are {first.Rows} real and {second.Rows} generated ones."));
+                $"{Operation}: {options.Folds} parts need {2 * options.Folds} rows of each kind; ")
+                + Check.Invariant($"there are {first.Rows} real and {second.Rows} generated ones."));
         }
         var features = CriticFeatures.Of(first, second, options.Dimensions);
         return new(inputs, features, CriticTraining.Fit(features.Rows(first), features.Rows(second), options), options.Dimensions);
@@ -103,7 +104,7 @@ public sealed class SampleCritic
         {
             throw new ArgumentOutOfRangeException(nameof(CriticOptions.Dimensions),
                 $"With Dimensions = {dimensions} the rows have to be one vector of beads' coordinates, of two beads or more; they have "
-                + string.Join(", ", inputs.Select(input => $"'{input.Name}' ({(input.Size is { } slots ? Check.Invariant($"{slots} slots") : "a single value")})"))
+                + string.Join(", ", inputs.Select(input => $"'{input.Name}' ({Slots(input)})"))
                 + ". IgnoredColumns leaves columns out.");
         }
         foreach (var (table, what) in new[] { (real, "real"), (generated, "generated") })
@@ -118,5 +119,7 @@ public sealed class SampleCritic
                 }
             }
         }
+
+        static string Slots(SampleInput input) => input.Size is { } slots ? Check.Invariant($"{slots} slots") : "a single value";
     }
 }
